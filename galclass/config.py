@@ -1,0 +1,273 @@
+"""The configuration: defaults from config/config.yaml, overlays on top, checked before anything runs.
+
+The closed schemas in workflow/schemas are the single statement of what is allowed; this module merges the
+files, applies the schema and says in one line what is wrong: file, key, value found, what is allowed, and the
+nearest known name.
+"""
+
+import csv
+import difflib
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from galclass.errors import ConfigError
+from galclass.files import require_file
+
+#: The folder of the project: the one that holds config/, fortran/ and workflow/.
+ROOT = Path(__file__).resolve().parent.parent
+
+_TYPE_NAMES = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false",
+               "array": "a list", "object": "a section of keys"}  # fmt: skip
+
+_DOCUMENT_PREFACE = """\
+Every value stands in `config/config.yaml`, a section per stage, with the unit in the key. An overlay
+(`config/tiny.yaml`, `config/thesis.yaml`, your own) changes single values: `make run CONFIG=mine.yaml`, or
+`galclass STAGE -c mine.yaml`. Unknown keys, wrong types and values out of range are refused before anything runs.
+This page is made from `workflow/schemas` by `make docs`."""
+
+
+def load(overlays: Iterable[Path] = ()) -> dict:
+    """The configuration: config/config.yaml of the project with `overlays` on top, checked.
+
+    Raises
+    ------
+    ConfigError
+        A file is not YAML, a key is unknown, or a value has the wrong type or lies outside its range.
+    """
+    files = [ROOT / "config" / "config.yaml", *map(Path, overlays)]
+    merged: dict = {}
+    for file in files:
+        merged = merge(merged, check_file(file))
+    return check(merged, "configuration")
+
+
+def check_file(path: Path) -> dict:
+    """One configuration file as a dict, each key in it checked; a file need not hold every key."""
+    content = _read_yaml(path)
+    _raise_first(content, _optional(schema("config")), str(path))
+    return content
+
+
+def check(settings: dict, source: str) -> dict:
+    """Return complete `settings` if they satisfy the schema, else raise `ConfigError`."""
+    _raise_first(settings, schema("config"), source)
+    return settings
+
+
+def merge(base: dict, overlay: dict) -> dict:
+    """`base` with the values of `overlay` in their place, section by section."""
+    both = {key: merge(base[key], overlay[key]) for key in base.keys() & overlay.keys()
+            if isinstance(base[key], dict) and isinstance(overlay[key], dict)}  # fmt: skip
+    return {**base, **overlay, **both}
+
+
+def schema(name: str) -> dict:
+    """The schema workflow/schemas/NAME.schema.yaml."""
+    return _read_yaml(ROOT / "workflow" / "schemas" / f"{name}.schema.yaml")
+
+
+def read_mergers(path: Path) -> dict[str, dict]:
+    """The table of merger runs, name of the run -> its row; columns as in mergers.schema.yaml."""
+    return _read_design(path, "mergers", "run")
+
+
+def read_shapes(path: Path) -> dict[str, dict]:
+    """The table of shape models, name of the model -> its row; columns as in shapes.schema.yaml."""
+    return _read_design(path, "shapes", "model")
+
+
+def selected_runs(settings: dict) -> dict[str, dict]:
+    """The rows of the merger table that `initial.runs` names, in that order."""
+    table = settings["initial"]["table"]
+    rows = read_mergers(resolve(table))
+    for run in settings["initial"]["runs"]:
+        if run not in rows:
+            raise ConfigError(
+                f"initial.runs: {run!r} is not in {table}; known runs: {', '.join(rows)}{_nearest(run, rows)}"
+            )
+    return {run: rows[run] for run in settings["initial"]["runs"]}
+
+
+def resolve(path: str) -> Path:
+    """A path of the configuration: as it stands if it exists from here, else relative to the project."""
+    return Path(path) if Path(path).exists() else ROOT / path
+
+
+def document() -> str:
+    """The configuration in Markdown: every key with its meaning, what is allowed, and its default."""
+    defaults = _read_yaml(ROOT / "config" / "config.yaml")
+    parts = ["# Configuration", _DOCUMENT_PREFACE]
+    for name, rule in schema("config")["properties"].items():
+        parts += [f"## {name}", rule["description"], _document_table(rule, defaults[name])]
+    for name in ("mergers", "shapes"):
+        parts += [f"## config/{name}.tsv", schema(name)["description"], _document_table(schema(name), {})]
+    return "\n\n".join(parts) + "\n"
+
+
+def _document_table(rule: dict, defaults: dict) -> str:
+    """A table of the keys of one section; the keys of a section within it are named with a dot."""
+    lines = (
+        ["| key | meaning | allowed | default |", "|---|---|---|---|"]
+        if defaults
+        else ["| column | meaning | allowed |", "|---|---|---|"]
+    )
+    for name, inner in _flat(rule):
+        value = [f"`{_lookup(defaults, name)}`"] if defaults else []
+        lines.append("| " + " | ".join([f"`{name}`", inner["description"], _allowed(inner), *value]) + " |")
+    return "\n".join(lines)
+
+
+def _flat(rule: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
+    """The keys of a section and of the sections within it, with dotted names."""
+    for name, inner in rule["properties"].items():
+        if inner["type"] == "object":
+            yield from _flat(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name, inner
+
+
+def _lookup(settings: dict, name: str) -> object:
+    """The value of a dotted name; empty text as two quotes, lists as in YAML."""
+    for part in name.split("."):
+        settings = settings[part]
+    return "[" + ", ".join(settings) + "]" if isinstance(settings, list) else '""' if settings == "" else settings
+
+
+def _read_yaml(path: Path) -> dict:
+    path = require_file(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = f" line {error.problem_mark.line + 1}:" if getattr(error, "problem_mark", None) else ""
+        raise ConfigError(f"{path}:{where} not readable as YAML; check indentation, colons and quotes") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: found {type(content).__name__}; a configuration is a set of sections of keys")
+    return content
+
+
+def _read_design(path: Path, name: str, key: str) -> dict[str, dict]:
+    """The rows of a design table by their name in column `key`, types converted and checked."""
+    columns = schema(name)
+    rows: dict[str, dict] = {}
+    for number, row in _read_tsv(path, columns):
+        source = f"{path} line {number}"
+        typed = {column: _number(value, columns["properties"][column]) for column, value in row.items()}
+        _raise_first(typed, columns, source)
+        if typed[key] in rows:
+            raise ConfigError(f"{source}: {key} {typed[key]!r} appears twice; every row needs a name of its own")
+        rows[typed[key]] = typed
+    if not rows:
+        raise ConfigError(f"{path}: the table has no rows; give at least one {key}")
+    return rows
+
+
+def _read_tsv(path: Path, columns: dict) -> list[tuple[int, dict]]:
+    """Numbered rows of a tab-separated table whose header must name the columns of the schema."""
+    try:
+        text = require_file(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text table; give tab-separated columns") from error
+    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
+    reader = csv.reader((line for _, line in lines), delimiter="\t", strict=True)
+    header, *rows = list(reader) or [[]]
+    _check_header(path, header, list(columns["properties"]))
+    for (number, _), row in zip(lines[1:], rows, strict=True):
+        if len(row) != len(header):
+            raise ConfigError(
+                f"{path} line {number}: {len(row)} values for {len(header)} columns; separate them by tabs"
+            )
+    return [(number, dict(zip(header, row, strict=True))) for (number, _), row in zip(lines[1:], rows, strict=True)]
+
+
+def _check_header(path: Path, header: list[str], allowed: list[str]) -> None:
+    for column in header:
+        if column not in allowed:
+            raise ConfigError(
+                f"{path}: unknown column {column!r}; allowed are {', '.join(allowed)}{_nearest(column, allowed)}"
+            )
+    missing = [column for column in allowed if column not in header]
+    if missing:
+        raise ConfigError(f"{path}: column {', '.join(missing)} is missing; the table needs {', '.join(allowed)}")
+
+
+def _number(text: str, rule: dict) -> str | int | float:
+    """The text of a table's cell as the type its schema asks for; left as text when it is no such number."""
+    convert = {"integer": int, "number": float}.get(rule["type"], str)
+    try:
+        return convert(text)
+    except ValueError:
+        return text
+
+
+def _optional(rule: dict) -> dict:
+    """A schema in which no key is required, at any depth: for overlays."""
+    relaxed = {key: value for key, value in rule.items() if key != "required"}
+    if "properties" in relaxed:
+        relaxed["properties"] = {name: _optional(value) for name, value in relaxed["properties"].items()}
+    return relaxed
+
+
+def _raise_first(content: dict, rule: dict, source: str) -> None:
+    """Raise `ConfigError` for the first key of `content` that breaks `rule`."""
+    import jsonschema
+
+    for where, value in _leaves(content):
+        # NaN passes every comparison of a schema, so it is refused by hand.
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{source}: {where}: found {value}; allowed is a finite number")
+    errors = jsonschema.Draft202012Validator(rule).iter_errors(content)
+    first = min(errors, key=lambda error: list(map(str, error.absolute_path)), default=None)
+    if first is not None:
+        raise ConfigError(f"{source}: {_explain(first)}")
+
+
+def _leaves(content: object, where: str = "") -> Iterator[tuple[str, object]]:
+    """Every value of nested sections with its dotted name."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from _leaves(value, f"{where}.{key}" if where else str(key))
+    else:
+        yield where, content
+
+
+def _explain(error) -> str:
+    """One line for a validation error: key, value found, what is allowed, nearest name."""
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        allowed = list(error.schema["properties"])
+        unknown = next(key for key in error.instance if key not in allowed)
+        name = f"{where}.{unknown}" if where else str(unknown)
+        return f"{name}: unknown key; allowed are {', '.join(allowed)}{_nearest(str(unknown), allowed)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        name = f"{where}.{missing}" if where else missing
+        return f"{name}: missing; give {_allowed(error.schema['properties'][missing])}"
+    hint = "; write 2.0e+8, not 2e8" if isinstance(error.instance, str) and _is_number(error.instance) else ""
+    return f"{where}: found {error.instance!r}; allowed is {_allowed(error.schema)}{hint}"
+
+
+def _allowed(rule: dict) -> str:
+    """What a schema allows, in words."""
+    if "enum" in rule:
+        return "one of " + ", ".join(map(str, rule["enum"]))
+    words = _TYPE_NAMES[rule["type"]]
+    bounds = [("minimum", "from {}"), ("exclusiveMinimum", "above {}"), ("maximum", "to {}"),
+              ("exclusiveMaximum", "below {}"), ("minItems", "of at least {} entry"), ("uniqueItems", "each only once"),
+              ("pattern", "of the form {}")]  # fmt: skip
+    return " ".join([words, *(phrase.format(rule[key]) for key, phrase in bounds if key in rule)])
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

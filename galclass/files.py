@@ -1,0 +1,35 @@
+"""Files are written whole or not at all, and asked for by name before they are opened."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from galclass.errors import InputError
+
+
+@contextlib.contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
+
+    The temporary name keeps the suffixes of `path`, since many writers choose their format by them, and
+    carries the process number, so that two writers never share one file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_file(path: Path | str) -> Path:
+    """Return `path` if it is a file with something in it, else raise `InputError`."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the path of an existing file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes); write it again or give another")
+    return path

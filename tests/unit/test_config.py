@@ -1,0 +1,165 @@
+"""A wrong configuration is refused before anything runs, in one line that names file, key, value and range."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from galclass import config
+from galclass.errors import ConfigError, InputError
+
+
+@pytest.fixture
+def overlay(tmp_path):
+    """Write an overlay and return its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["tiny.yaml", "thesis.yaml"])
+def test_the_overlays_we_ship_are_valid(name):
+    settings = config.load([config.ROOT / "config" / name])
+    assert set(settings) == set(config.schema("config")["properties"])
+    assert config.selected_runs(settings)
+
+
+def test_overlay_changes_only_what_it_names(overlay):
+    plain, changed = config.load(), config.load([overlay("render: {pixels: 64}")])
+    assert changed["render"]["pixels"] == 64
+    changed["render"]["pixels"] = plain["render"]["pixels"]
+    assert changed == plain
+
+
+def test_later_overlays_win(overlay, tmp_path):
+    second = tmp_path / "second.yaml"
+    second.write_text("train: {epochs: 3}")
+    assert config.load([overlay("train: {epochs: 2, seed: 5}"), second])["train"]["epochs"] == 3
+
+
+def test_thesis_trains_as_the_thesis_did():
+    """DESIGN: Adadelta at 1.0, batch 200, 1000 epochs, no early stopping, 108 models x 100 pictures = 10,800."""
+    settings = config.load([config.ROOT / "config" / "thesis.yaml"])
+    train, pictures = settings["train"], settings["render"]["shapes"]["pictures_per_model"]
+    assert (train["learning_rate"], train["batch_size"], train["epochs"], train["patience"]) == (1.0, 200, 1000, 0)
+    assert pictures * len(config.read_shapes(config.resolve(settings["simulate"]["shapes"]["table"]))) == 10_800
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rendr: {}", r"mine.yaml: rendr: unknown key; allowed are .*did you mean 'render'\?"),
+        ("render: {pixel: 50}", r"render.pixel: unknown key; .*did you mean 'pixels'\?"),
+        ("render: {pixels: 5}", r"render.pixels: found 5; allowed is a whole number from 16 to 512"),
+        ("render: {pixels: many}", r"render.pixels: found 'many'; allowed is a whole number"),
+        ("render: {fold: 1}", r"render.fold: found 1; allowed is true or false"),
+        ("simulate: {precision: half}", r"simulate.precision: found 'half'; allowed is one of single, double"),
+        ("simulate: {softening_kpc: 0}", r"softening_kpc: found 0; allowed is a number above 0"),
+        ("initial: {runs: []}", r"initial.runs: found \[\]; allowed is a list of at least 1"),
+        ("initial: {disc_mass_msun: 2e8}", r"found '2e8'; .*write 2.0e\+8, not 2e8"),
+        ("initial: {toomre_q: .nan}", r"initial.toomre_q: found nan; allowed is a finite number"),
+        ("initial: {halo_mass_msun: .inf}", r"found inf; allowed is a finite number"),
+        ("train: 3", r"train: found 3; allowed is a section of keys"),
+        ("- a", r"mine.yaml: found list"),
+        ("render: {pixels: [", r"mine.yaml: line 1: not readable as YAML"),
+        ("1: {}", r"1: unknown key"),
+    ],
+)
+def test_wrong_values_are_named(overlay, text, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        config.load([overlay(text)])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named():
+    settings = config.load()
+    del settings["train"]["epochs"]
+    with pytest.raises(ConfigError, match="train.epochs: missing; give a whole number from 1"):
+        config.check(settings, "settings")
+
+
+def test_missing_and_binary_files(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        config.load([tmp_path / "none.yaml"])
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(ConfigError, match="not readable as YAML"):
+        config.load([tmp_path / "binary.yaml"])
+
+
+def test_every_key_has_a_description_and_a_default():
+    """The schema is the documentation, and defaults live in config.yaml alone."""
+
+    def walk(rule: dict, value: dict, where: str) -> None:
+        assert rule["additionalProperties"] is False, where
+        assert set(rule["required"]) == set(rule["properties"]) == set(value), where
+        for name, inner in rule["properties"].items():
+            assert inner.get("description", "").endswith("."), f"{where}.{name}"
+            assert "default" not in inner
+            if inner["type"] == "object":
+                walk(inner, value[name], f"{where}.{name}")
+
+    walk(config.schema("config"), yaml.safe_load((config.ROOT / "config/config.yaml").read_text()), "config")
+
+
+def test_the_page_on_the_configuration_is_up_to_date():
+    assert (config.ROOT / "docs" / "configuration.md").read_text() == config.document(), "run `make docs`"
+
+
+HEADER = "\t".join(config.schema("mergers")["properties"])
+ROW = "box\t1\t1\t0.016\t0.998\t16\t45\t90\t45\t-90\t0"
+
+
+def table(tmp_path, text: str) -> Path:
+    path = tmp_path / "mergers.tsv"
+    path.write_text(text)
+    return path
+
+
+def test_merger_rows_are_typed(tmp_path):
+    rows = config.read_mergers(table(tmp_path, f"# a comment\n{HEADER}\n{ROW}\n\n"))
+    assert rows["box"]["seed"] == 1
+    assert rows["box"]["inclination2_deg"] == 45.0
+    assert isinstance(rows["box"]["mass_ratio"], float)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        (HEADER, "the table has no rows"),
+        ("# only a comment", "column run, seed, .* is missing"),
+        (f"{HEADER}\n{ROW}\n{ROW}", "line 3: run 'box' appears twice"),
+        (f"{HEADER}\n{ROW[4:]}", "line 2: 10 values for 11 columns"),
+        (f"{HEADER}\n{ROW.replace('box', 'a b')}", "line 2: run: found 'a b'"),
+        (f"{HEADER}\n{ROW.replace('0.998', 'high')}", "eccentricity: found 'high'; allowed is a number"),
+        (f"{HEADER}\n{ROW.replace('0.998', 'nan')}", "eccentricity: found nan"),
+        (f"{HEADER}\n{ROW.replace(chr(9) + '16', chr(9) + '-16')}", "separation_kpc: found -16"),
+        (HEADER.replace("seed", "sed"), "unknown column 'sed'; .*did you mean 'seed'"),
+    ],
+)
+def test_wrong_tables_are_named(tmp_path, text, message):
+    with pytest.raises((ConfigError, InputError), match=message) as caught:
+        config.read_mergers(table(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_run_is_named(overlay):
+    settings = config.load([overlay("initial: {runs: [bocks]}")])
+    with pytest.raises(ConfigError, match="initial.runs: 'bocks' is not in config/mergers.tsv; known runs: box"):
+        config.selected_runs(settings)
+
+
+def test_shape_table_is_that_of_the_thesis():
+    """36 models of each class, with axis ratios from 0.4 to 1."""
+    rows = list(config.read_shapes(config.ROOT / "config" / "shapes.tsv").values())
+    assert {name: sum(row["class"] == name for row in rows) for name in ("oval", "rectangle", "obround")} == {
+        "oval": 36,
+        "rectangle": 36,
+        "obround": 36,
+    }
+    assert min(row["axis_ratio"] for row in rows) == 0.4
+    assert max(row["axis_ratio"] for row in rows) == 1.0
