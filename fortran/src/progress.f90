@@ -1,0 +1,63 @@
+!> Progress of long work as plain lines: how far, and how long still.
+module galclass_progress
+  use, intrinsic :: iso_fortran_env, only: output_unit
+  use galclass_kinds, only: dp, i8
+  use galclass_errors, only: text
+  implicit none
+  private
+  public :: progress_t, start_progress, report_progress, seconds
+
+  type :: progress_t
+    !> Program or stage, the first word of each line
+    character(len=:), allocatable :: name
+    !> Steps there are
+    integer :: total = 0
+    !> Wall-clock time of the start and of the last line [s]
+    real(dp) :: started = 0, reported = 0
+  end type progress_t
+
+  !> Lines come at most this often [s], so that a log file stays short.
+  real(dp), parameter :: quiet_time = 5
+
+contains
+
+  !> Start the clock. Not pure: it reads it.
+  function start_progress(name, total) result(progress)
+    !> Program or stage, the first word of each line
+    character(len=*), intent(in) :: name
+    !> Steps there are
+    integer, intent(in) :: total
+    type(progress_t) :: progress
+
+    progress%name = name
+    progress%total = total
+    progress%started = seconds()
+    progress%reported = progress%started
+  end function start_progress
+
+  !> Print a line if the last one is old or the work is done.
+  subroutine report_progress(progress, done)
+    !> The clock
+    type(progress_t), intent(inout) :: progress
+    !> Steps done
+    integer, intent(in) :: done
+    real(dp) :: now, left
+
+    now = seconds()
+    if (done < progress%total .and. now - progress%reported < quiet_time) return
+    progress%reported = now
+    left = (now - progress%started)*real(progress%total - done, dp)/real(max(done, 1), dp)
+    write (output_unit, '(a)') progress%name//': '//text(int(100.0_dp*done/max(progress%total, 1)))//' % ('//text(done)// &
+      ' of '//text(progress%total)//' steps), '//text(nint(left))//' s left'
+    flush (output_unit)
+  end subroutine report_progress
+
+  !> Wall-clock time [s] from some moment in the past.
+  function seconds() result(now)
+    real(dp) :: now
+    integer(i8) :: ticks, rate
+
+    call system_clock(ticks, rate)
+    now = real(ticks, dp)/real(rate, dp)
+  end function seconds
+end module galclass_progress
