@@ -1,0 +1,47 @@
+"""Tables of results: Parquet with provenance for programs, the same rows as CSV for people."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from galclass.errors import InputError
+from galclass.files import atomic, require_file
+
+_KEY = b"galclass.provenance"
+
+
+def write_table(path: Path, table: pd.DataFrame, provenance: dict) -> None:
+    """Write `table` to `path` (.parquet), and beside it the same rows as .csv."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path = Path(path)
+    rows = pyarrow.Table.from_pandas(table, preserve_index=False)
+    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), _KEY: json.dumps(provenance).encode()})
+    with atomic(path.with_suffix(".csv")) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
+    with atomic(path) as temporary:
+        pyarrow.parquet.write_table(rows, temporary)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table written by `write_table`; raises `InputError` when it is no table or has no rows."""
+    import pyarrow
+
+    path = require_file(path)
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise InputError(f"{path}: not a readable Parquet table; run the stage that writes it again") from error
+    if table.empty:
+        raise InputError(f"{path}: the table has no rows; the stage that writes it found nothing to write")
+    return table
+
+
+def read_provenance(path: Path) -> dict:
+    """What a table was made from, as `write_table` was told."""
+    import pyarrow.parquet
+
+    metadata = pyarrow.parquet.read_schema(require_file(path)).metadata or {}
+    return json.loads(metadata.get(_KEY, b"{}"))

@@ -1,0 +1,144 @@
+"""Pictures keep their values, their orientation and their meaning on the way to disk and back."""
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from galclass import images
+from galclass.errors import InputError
+
+
+def frames(count: int) -> pd.DataFrame:
+    table = pd.DataFrame({name: np.arange(count, dtype=float) for name in images.FRAME_COLUMNS})
+    return table.assign(frame=range(count), seed=2**32 - 1, run="box", snapshot="snapshot_000", label="")
+
+
+@pytest.fixture
+def pack(tmp_path):
+    path = tmp_path / "box.h5"
+    pictures = np.random.default_rng(1).random((3, 10, 12), dtype=np.float32)
+    images.write_pack(path, pictures, frames(3), {"stage": "render"})
+    return path, pictures
+
+
+def test_pack_round_trip(pack):
+    path, pictures = pack
+    content = images.read_pack(path)
+    assert np.array_equal(content.images, pictures)
+    assert list(content.frames.columns) == list(images.FRAME_COLUMNS)
+    assert content.frames["run"].tolist() == ["box"] * 3
+    assert content.frames["frame"].tolist() == [0, 1, 2]
+    assert content.frames["seed"][0] == 2**32 - 1
+    assert content.provenance == {"stage": "render"}
+
+
+def test_same_pack_same_bytes(tmp_path):
+    for name in ("a.h5", "b.h5"):
+        images.write_pack(tmp_path / name, np.ones((2, 8, 8)), frames(2), {})
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_damaged_packs_are_refused(pack, tmp_path):
+    path, _ = pack
+    whole = path.read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.h5").write_text("no pictures here")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = 1
+    for name in ("cut.h5", "text.h5", "other.h5"):
+        with pytest.raises(InputError, match=f"{name}: not a pack of pictures"):
+            images.read_pack(tmp_path / name)
+    with h5py.File(path, "r+") as file:
+        file["images"][0, 0, 0] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        images.read_pack(path)
+
+
+def test_empty_pack_is_refused(tmp_path):
+    images.write_pack(tmp_path / "none.h5", np.zeros((0, 8, 8)), frames(0), {})
+    with pytest.raises(InputError, match="at least one"):
+        images.read_pack(tmp_path / "none.h5")
+
+
+def test_stretch_is_the_logarithm_between_peak_and_depth():
+    """Depth of 3 decades: the peak is 1, a thousandth of it and less is 0, and 10^-1.5 lies half way."""
+    density = np.array([[[100.0, 100 * 10**-1.5], [0.1, 0.01]], [[5.0, 0.0], [-1.0, 0.005]]])
+    assert images.stretch(density, 3.0) == pytest.approx(np.array([[[1, 0.5], [0, 0]], [[1, 0], [0, 0]]]), abs=1e-6)
+    assert images.stretch(np.zeros((2, 2)), 3.0).max() == 0.0
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1.0, 6.0))
+def test_stretch_forgets_the_unit_and_unstretch_undoes_it(unit, depth):
+    """float32 keeps 7 digits of the logarithm: 1e-6 of up to 6 decades is 1e-5 of the intensity."""
+    intensity = 10.0 ** -np.linspace(0, depth * 0.999, 16).reshape(4, 4)
+    picture = images.stretch(unit * intensity, depth)
+    assert picture == pytest.approx(images.stretch(intensity, depth), abs=1e-5)
+    assert images.unstretch(picture, depth) == pytest.approx(intensity, rel=1e-4)
+    assert images.unstretch(np.zeros((2, 2)), depth).max() == 0.0
+
+
+def test_png_shows_y_upwards_and_reads_back(tmp_path):
+    picture = np.linspace(0, 1, 100).reshape(10, 10)
+    images.write_png(tmp_path / "a.png", picture, zoom=2)
+    with Image.open(tmp_path / "a.png") as file:
+        assert file.size == (20, 20)
+        assert file.getpixel((0, 0)) < file.getpixel((19, 0))
+        assert file.getpixel((0, 0)) > file.getpixel((0, 19))  # the top row is the last row of the array
+    back, is_flux = images.read_picture(tmp_path / "a.png")
+    assert not is_flux
+    assert back[::2, ::2] == pytest.approx(picture, abs=0.5 / 255 + 1e-9)  # half a grey level
+
+
+def test_fits_is_flux_and_stays_as_it_is(tmp_path):
+    flux = np.arange(120.0).reshape(10, 12) - 3
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(flux)]).writeto(tmp_path / "a.fits")
+    back, is_flux = images.read_picture(tmp_path / "a.fits")
+    assert is_flux
+    assert np.array_equal(back, flux)
+
+
+def test_bad_pictures_are_refused_in_one_line(tmp_path):
+    (tmp_path / "text.png").write_text("not a picture")
+    Image.new("L", (1, 1), 7).save(tmp_path / "one.png")
+    Image.new("L", (20, 20), 7).save(tmp_path / "flat.png")
+    (tmp_path / "text.fits").write_text("not a picture")
+    fits.PrimaryHDU(np.full((9, 9), np.nan)).writeto(tmp_path / "nan.fits")
+    fits.PrimaryHDU(np.zeros((2, 9, 9))).writeto(tmp_path / "cube.fits")
+    (tmp_path / "a.gif").write_bytes(b"GIF89a")
+    wrong = {
+        "text.png": "not a readable PNG",
+        "one.png": "1 x 1 pixels",
+        "flat.png": "same value",
+        "text.fits": "not a readable FITS",
+        "nan.fits": "NaN",
+        "cube.fits": "no image with two axes",
+        "a.gif": "unknown kind",
+        "none.png": "no such file",
+    }
+    for name, message in wrong.items():
+        with pytest.raises(InputError, match=message) as caught:
+            images.read_picture(tmp_path / name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_truncated_png_is_refused(tmp_path):
+    images.write_png(tmp_path / "whole.png", np.random.default_rng(1).random((64, 64)))
+    content = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="not a readable PNG"):
+        images.read_picture(tmp_path / "cut.png")
+
+
+def test_contact_sheet_puts_the_first_picture_top_left():
+    sheet = images.contact_sheet(np.stack([np.full((4, 5), value) for value in (0.1, 0.2, 0.3)]), columns=2)
+    assert sheet.shape == (9, 11)
+    assert sheet[-1, 0] == pytest.approx(0.1)
+    assert sheet[-1, -1] == pytest.approx(0.2)
+    assert sheet[0, 0] == pytest.approx(0.3)
+    assert sheet[0, -1] == pytest.approx(0.5)  # nothing there
