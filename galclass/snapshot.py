@@ -235,9 +235,7 @@ def _array(path: Path, blocks: dict, name: str, count: int, order: str, kind: st
             " the header or the block is damaged"
         )
     if len(raw) < promised:
-        raise InputError(
-            f"{path}: cut short: block {name} has {len(raw)} of {promised} bytes; fetch or write it again"
-        )
+        raise InputError(f"{path}: cut short: block {name} has {len(raw)} of {promised} bytes; fetch or write it again")
     return np.frombuffer(raw, dtype=f"{order}{kind}{promised // count}")
 
 

@@ -18,9 +18,7 @@ def cluster(n=N, seed=1):
     return rng.normal(size=(n, 3)), 60 * rng.normal(size=(n, 3)), np.full(n, 1.0 / n)
 
 
-def gadget(
-    positions, velocities, masses, *, form=2, real="<f4", integer="<u4", table=False, numbers=None, files=1
-):
+def gadget(positions, velocities, masses, *, form=2, real="<f4", integer="<u4", table=False, numbers=None, files=1):
     """Bytes of a GADGET file, written down from the users' guide and independent of the package."""
     n = len(positions)
     numbers = numbers or (0, n - n // 2, n // 2, 0, 0, 0)
@@ -231,9 +229,7 @@ def damaged():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("content", "message"), [case[1:] for case in damaged()], ids=[case[0] for case in damaged()]
-)
+@pytest.mark.parametrize(("content", "message"), [case[1:] for case in damaged()], ids=[case[0] for case in damaged()])
 def test_a_bad_initial_file_is_one_line(programs, start, content, message):
     (start / "initial.dat").write_bytes(content)
     refused(call(programs, "merger", start, merger_settings(start)), "merger", "initial.dat: ")
@@ -256,9 +252,7 @@ def test_two_particles_at_one_point_need_softening(programs, start):
     refused(done, "merger", "particles coincide without softening")
 
 
-@pytest.mark.parametrize(
-    "content", ["", "&other\n/\n", "&merger\n  softening = 0.1\n", "nothing of the kind"]
-)
+@pytest.mark.parametrize("content", ["", "&other\n/\n", "&merger\n  softening = 0.1\n", "nothing of the kind"])
 def test_a_file_that_is_no_namelist_is_one_line(programs, tmp_path, content):
     (tmp_path / "run.nml").write_text(content)
     for program in ("merger", "shape"):
