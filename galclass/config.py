@@ -245,8 +245,7 @@ def _explain(error) -> str:
         missing = next(key for key in error.validator_value if key not in error.instance)
         name = f"{where}.{missing}" if where else missing
         return f"{name}: missing; give {_allowed(error.schema['properties'][missing])}"
-    hint = "; write 2.0e+8, not 2e8" if isinstance(error.instance, str) and _is_number(error.instance) else ""
-    return f"{where}: found {error.instance!r}; allowed is {_allowed(error.schema)}{hint}"
+    return f"{where}: found {error.instance!r}; allowed is {_allowed(error.schema)}{_number_hint(error.instance)}"
 
 
 def _allowed(rule: dict) -> str:
@@ -265,9 +264,10 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _is_number(text: str) -> bool:
+def _number_hint(value: object) -> str:
+    """What to do about a number that arrived as text."""
     try:
-        float(text)
+        float(value if isinstance(value, str) else "no text")
     except ValueError:
-        return False
-    return True
+        return ""
+    return "; write 2.0e+8, not 2e8" if "e" in value.lower() else "; give the number in a file, without quotes"

@@ -34,7 +34,7 @@ FRAME_COLUMNS = {
 }
 _TEXT = ("run", "snapshot", "label")
 _INTEGER = ("frame", "seed")
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _FITS_SUFFIXES = (".fits", ".fit", ".fits.gz")
 
 
@@ -148,14 +148,14 @@ def _read_grey(path: Path) -> np.ndarray:
 
 
 def read_colour(path: Path):
-    """A PNG or JPEG as a Pillow picture in RGB; raises `InputError` when it is not one."""
+    """A PNG, JPEG or BMP as a Pillow picture in RGB; raises `InputError` when it is not one."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(require_file(path), formats=("PNG", "JPEG")) as file:
+        with Image.open(require_file(path), formats=("PNG", "JPEG", "BMP")) as file:
             return file.convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a readable PNG or JPEG; give a picture file") from error
+        raise InputError(f"{path}: not a readable PNG, JPEG or BMP; give a picture file") from error
 
 
 def _read_fits(path: Path) -> np.ndarray:

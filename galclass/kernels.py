@@ -97,13 +97,9 @@ def integrate(
     positions, velocities = _vectors("positions", positions), _vectors("velocities", velocities)
     masses = _scalars("masses", masses, positions)
     if velocities.shape != positions.shape:
-        raise InputError(
-            f"velocities: shape {velocities.shape}, allowed is that of positions, {positions.shape}"
-        )
+        raise InputError(f"velocities: shape {velocities.shape}, allowed is that of positions, {positions.shape}")
     if not (np.isfinite(time_step) and steps >= 0):
-        raise InputError(
-            f"time_step {time_step}, steps {steps}: allowed are a finite time_step and steps >= 0"
-        )
+        raise InputError(f"time_step {time_step}, steps {steps}: allowed are a finite time_step and steps >= 0")
     new_positions, new_velocities, status, message = _compiled().integrate(
         positions.T, velocities.T, masses, _softening(softening_kpc), time_step, steps, _precision(precision),
         _threads(threads),
@@ -247,9 +243,7 @@ def _vectors(name: str, values: np.ndarray) -> np.ndarray:
 def _scalars(name: str, values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     values = np.ascontiguousarray(_finite(name, values))
     if values.shape != positions.shape[:1]:
-        raise InputError(
-            f"{name}: shape {values.shape}, allowed is {positions.shape[:1]}, one for each position"
-        )
+        raise InputError(f"{name}: shape {values.shape}, allowed is {positions.shape[:1]}, one for each position")
     return values
 
 

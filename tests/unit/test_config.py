@@ -61,6 +61,7 @@ def test_thesis_trains_as_the_thesis_did():
         ("simulate: {softening_kpc: 0}", r"softening_kpc: found 0; allowed is a number above 0"),
         ("initial: {runs: []}", r"initial.runs: found \[\]; allowed is a list of at least 1"),
         ("initial: {disc_mass_msun: 2e8}", r"found '2e8'; .*write 2.0e\+8, not 2e8"),
+        ("render: {pixels: '50'}", r"found '50'; .*give the number in a file, without quotes"),
         ("initial: {toomre_q: .nan}", r"initial.toomre_q: found nan; allowed is a finite number"),
         ("initial: {halo_mass_msun: .inf}", r"found inf; allowed is a finite number"),
         ("train: 3", r"train: found 3; allowed is a section of keys"),

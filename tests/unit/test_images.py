@@ -111,7 +111,7 @@ def test_bad_pictures_are_refused_in_one_line(tmp_path):
     fits.PrimaryHDU(np.zeros((2, 9, 9))).writeto(tmp_path / "cube.fits")
     (tmp_path / "a.gif").write_bytes(b"GIF89a")
     wrong = {
-        "text.png": "not a readable PNG",
+        "text.png": "not a readable PNG, JPEG or BMP",
         "one.png": "1 x 1 pixels",
         "flat.png": "same value",
         "text.fits": "not a readable FITS",
@@ -127,11 +127,19 @@ def test_bad_pictures_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+def test_the_content_decides_not_the_name(tmp_path):
+    """Galleries on the web hold bitmaps named .jpeg."""
+    Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10)).save(tmp_path / "a.jpeg", format="BMP")
+    picture, is_flux = images.read_picture(tmp_path / "a.jpeg")
+    assert not is_flux
+    assert picture[0, 0] == pytest.approx(90 / 255)  # the lowest row comes first
+
+
 def test_truncated_png_is_refused(tmp_path):
     images.write_png(tmp_path / "whole.png", np.random.default_rng(1).random((64, 64)))
     content = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match="not a readable PNG"):
+    with pytest.raises(InputError, match="not a readable PNG, JPEG or BMP"):
         images.read_picture(tmp_path / "cut.png")
 
 

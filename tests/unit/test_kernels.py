@@ -59,9 +59,7 @@ def test_the_integrator_refuses_steps_out_of_range(time_step, steps):
 
 
 def test_the_integrator_wants_a_velocity_for_each_position():
-    with pytest.raises(
-        InputError, match=r"velocities: shape \(3, 3\), allowed is that of positions, \(4, 3\)"
-    ):
+    with pytest.raises(InputError, match=r"velocities: shape \(3, 3\), allowed is that of positions, \(4, 3\)"):
         kernels.integrate(POSITIONS, POSITIONS[:3], MASSES, 0.1, 0.1, 1)
 
 
@@ -118,9 +116,7 @@ def test_arguments_are_left_alone():
     assert np.array_equal(velocities, POSITIONS)
 
 
-@pytest.mark.parametrize(
-    "make", [np.asfortranarray, lambda x: x.astype("f4"), lambda x: np.repeat(x, 2, 0)[::2]]
-)
+@pytest.mark.parametrize("make", [np.asfortranarray, lambda x: x.astype("f4"), lambda x: np.repeat(x, 2, 0)[::2]])
 def test_any_memory_layout_gives_the_same_forces(make):
     places = np.round(POSITIONS)  # whole numbers, exact in single precision
     expected, _ = kernels.accelerations(places, MASSES, 0.1, "double")
@@ -134,9 +130,7 @@ def test_the_compiled_digest_is_that_of_the_sources():
 
 
 def test_stale_kernels_are_refused_with_advice():
-    with pytest.raises(
-        ProgramError, match=r"^the compiled kernels are older than fortran/: run `make setup`$"
-    ):
+    with pytest.raises(ProgramError, match=r"^the compiled kernels are older than fortran/: run `make setup`$"):
         kernels.check_digest("old", "new")
     kernels.check_digest("same", "same")
 

@@ -138,18 +138,14 @@ def test_comments_docstrings_and_layout_of_python_do_not_count(old, new):
     assert sources.strip_python(PYTHON.replace(old, new)) == sources.strip_python(PYTHON)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("x + 1", "x + 2"), ("not a docstring", "text"), ("import os", "import re")]
-)
+@pytest.mark.parametrize(("old", "new"), [("x + 1", "x + 2"), ("not a docstring", "text"), ("import os", "import re")])
 def test_code_of_python_counts(old, new):
     assert old in PYTHON
     assert sources.strip_python(PYTHON.replace(old, new)) != sources.strip_python(PYTHON)
 
 
 def test_a_docstring_alone_can_go():
-    assert sources.strip_python('def f():\n    "only this"\n') == sources.strip_python(
-        'def f():\n    "or that"\n'
-    )
+    assert sources.strip_python('def f():\n    "only this"\n') == sources.strip_python('def f():\n    "or that"\n')
 
 
 def python_tree(root):
@@ -174,18 +170,14 @@ def python_tree(root):
 
 def test_a_module_stands_on_what_it_imports_anywhere(tmp_path):
     package = python_tree(tmp_path)
-    closure = {
-        path.relative_to(package).as_posix() for path in sources.python_closure("galclass.a", tmp_path)
-    }
+    closure = {path.relative_to(package).as_posix() for path in sources.python_closure("galclass.a", tmp_path)}
     assert closure >= {"a.py", "b.py", "c.py", "d/one.py", "d/two.py", "e.py"}
     assert "f.py" not in closure
 
 
 def test_a_package_stands_for_all_its_modules(tmp_path):
     package = python_tree(tmp_path)
-    closure = {
-        path.relative_to(package).as_posix() for path in sources.python_closure("galclass.d", tmp_path)
-    }
+    closure = {path.relative_to(package).as_posix() for path in sources.python_closure("galclass.d", tmp_path)}
     assert closure >= {"d/__init__.py", "d/one.py", "d/two.py", "e.py"}
     assert "a.py" not in closure
 

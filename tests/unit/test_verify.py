@@ -358,7 +358,7 @@ def test_stage_ranks_the_rectangles_by_their_likeness(stage):
     path, ranked = stage
     assert list(ranked["rank"]) == [1, 2, 3]
     assert ranked["frame"][0] == 3 and set(ranked["frame"]) == {2, 3, 5}
-    assert ranked["cosine_aligned"].is_monotonic_decreasing
+    assert ranked["cosine_residual"].is_monotonic_decreasing
     written = catalog.read_table(path / "out" / "candidates.parquet")
     pd.testing.assert_frame_equal(written, ranked, check_dtype=False)
     assert (path / "out" / "candidates.csv").read_text().startswith("rank,")

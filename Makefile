@@ -1,0 +1,31 @@
+# Two commands: `make run` sets everything up and runs the built-in configuration, `make test` sets up and tests.
+VENV := .venv
+CONFIG ?= config/tiny.yaml
+CORES ?= all
+PYTHON ?= python3
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.PHONY: setup run test docs clean
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: requirements.lock pyproject.toml CMakeLists.txt workflow/setup.sh $(shell find fortran -type f)
+	PYTHON=$(PYTHON) sh workflow/setup.sh $(VENV)
+	touch $@
+
+run: setup
+	galclass check $(CONFIG)
+	snakemake --cores $(CORES) --configfile $(CONFIG)
+	@cat results/report/headline.txt
+
+test: setup
+	ruff check .
+	ruff format --check .
+	pytest
+
+# The page on the configuration is made from its schema; a test fails when it is stale.
+docs: setup
+	python -c 'from galclass import config; print(config.document(), end="")' > docs/configuration.md
+
+clean:
+	rm -rf results build .snakemake

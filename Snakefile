@@ -1,0 +1,43 @@
+# galclass: from a Fortran merger to a verified candidate. `snakemake --cores all --configfile config/tiny.yaml`
+from pathlib import Path
+
+from galclass import pipeline
+
+configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
+
+shell.prefix(pipeline.shell_prefix())
+CONFIG, RUNS, MODELS = pipeline.prepare(config, workflow.overwrite_configfiles)
+BASE = Path(workflow.basedir)
+
+
+def code(stage):
+    """Digest of the code of a stage: when it changes, the stage runs again; comments do not change it."""
+    return pipeline.code_digest(stage, BASE)
+
+
+def fortran(program):
+    """The same for a Fortran program."""
+    return pipeline.fortran_digest(program, BASE)
+
+
+wildcard_constraints:
+    run="[A-Za-z0-9_-]+",
+    program="merger|shape",
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report/index.html",
+
+
+include: "workflow/rules/compile.smk"
+include: "workflow/rules/initial.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/render.smk"
+include: "workflow/rules/label.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/classify.smk"
+include: "workflow/rules/reference.smk"
+include: "workflow/rules/verify.smk"
+include: "workflow/rules/report.smk"

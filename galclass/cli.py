@@ -1,0 +1,259 @@
+"""The command line: one verb a stage, each a command that a person can repeat from a log.
+
+Exit codes: 0 all well, 1 an input or a step failed (the rest was done), 2 wrong usage.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from galclass.errors import GalclassError, InputError
+
+app = typer.Typer(
+    help="Which collisions of dwarf galaxies make rectangles? Simulate, render, classify and verify.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+simulate_app = typer.Typer(help="Run the Fortran programs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(simulate_app, name="simulate")
+
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result.")]
+Config = Annotated[list[Path], typer.Option("-c", "--config", help="Overlay on config/config.yaml; may be repeated.")]
+Program = Annotated[Path, typer.Option("--program", help="The compiled program.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON array, an object for each input.")]
+_NONE: list[Path] = []
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on standard error and exit code 1."""
+    try:
+        app()
+    except GalclassError as error:
+        _complain(error)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has gone; nothing more can be told to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _complain(error)
+        sys.exit(1)
+
+
+def _complain(error: Exception) -> None:
+    print(f"galclass: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+def _settings(overlays: list[Path]) -> dict:
+    from galclass import config
+
+    return config.load(overlays)
+
+
+def _print_json(rows: list[dict]) -> None:
+    """Print the answers and leave with 1 if an input failed."""
+    print(json.dumps(rows, indent=1))
+    raise typer.Exit(any("error" in row for row in rows))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what is missing and how to get it."""
+    from galclass import doctor as stage
+
+    raise typer.Exit(not stage.run())
+
+
+@app.command()
+def check(
+    config: Annotated[list[Path], typer.Argument(help="Overlays on config/config.yaml, the last one wins.")],
+) -> None:
+    """Check a configuration and its tables, and say what it would run."""
+    from galclass import config as configuration
+
+    settings = _settings(config)
+    runs = configuration.selected_runs(settings)
+    frames = (settings["simulate"]["snapshots"] + 1) * settings["render"]["views"]
+    print(f"{', '.join(map(str, config))}: well; runs {', '.join(runs)}, {frames} frames each")
+
+
+@app.command("compile")
+def compile_(program: Annotated[str, typer.Argument(help="merger or shape")], output: Output) -> None:
+    """Build a Fortran program with this machine's native instructions."""
+    from galclass import compile as stage
+
+    if program not in stage.PROGRAMS:
+        raise typer.BadParameter(f"{program!r}; allowed are {', '.join(stage.PROGRAMS)}", param_hint="PROGRAM")
+    stage.run(program, output)
+
+
+@app.command()
+def initial(
+    run: Annotated[str, typer.Argument(help="Name of a row of the merger table.")],
+    output: Output,
+    config: Config = _NONE,
+) -> None:
+    """Write the initial conditions of a merger as a GADGET file."""
+    from galclass import config as configuration
+    from galclass import initial as stage
+
+    whole = _settings(config)
+    settings = whole["initial"]
+    rows = configuration.read_mergers(configuration.resolve(settings["table"]))
+    if run not in rows:
+        raise InputError(f"{run}: no such run in {settings['table']}; known runs: {', '.join(rows)}")
+    stage.run(rows[run], settings, output, whole["simulate"]["softening_kpc"])
+
+
+@simulate_app.command("merger")
+def simulate_merger(
+    initial: Annotated[Path, typer.Argument(help="GADGET file of the initial conditions.")],
+    program: Program,
+    output: Output,
+    threads: Annotated[int, typer.Option(min=1, help="OpenMP threads.")] = 1,
+    config: Config = _NONE,
+) -> None:
+    """Evolve initial conditions to a folder of snapshots."""
+    from galclass import simulate as stage
+
+    stage.run_merger(initial, program, _settings(config)["simulate"], threads, output)
+
+
+@simulate_app.command("shapes")
+def simulate_shapes(program: Program, output: Output, config: Config = _NONE) -> None:
+    """Make the labelled shape models of the shape table."""
+    from galclass import config as configuration
+    from galclass import simulate as stage
+
+    settings = _settings(config)["simulate"]["shapes"]
+    models = configuration.read_shapes(configuration.resolve(settings["table"]))
+    stage.run_shapes(list(models.values()), program, settings["particles"], output)
+
+
+@app.command()
+def render(
+    inputs: Annotated[list[Path], typer.Argument(help="Snapshots, or folders of snapshots.")],
+    output: Output,
+    run: Annotated[str, typer.Option(help="Name of the run in the pack.")] = "",
+    film: Annotated[
+        bool, typer.Option("--film", help="A fixed field and view for all snapshots, for the eye.")
+    ] = False,
+    shapes: Annotated[bool, typer.Option("--shapes", help="The folder holds the labelled shape models.")] = False,
+    views: Annotated[int | None, typer.Option(min=1, help="Views of each snapshot; default as configured.")] = None,
+    config: Config = _NONE,
+) -> None:
+    """Picture snapshots from random directions; writes a pack (HDF5) and a contact sheet (PNG)."""
+    from galclass import config as configuration
+    from galclass import render as stage
+
+    settings = _settings(config)
+    pictures = {**settings["render"], **({"views": views} if views else {})}
+    if shapes:
+        models = configuration.read_shapes(configuration.resolve(settings["simulate"]["shapes"]["table"]))
+        stage.run_shapes(inputs[0], list(models.values()), pictures, output)
+    elif film:
+        stage.run_film(inputs, pictures, output, run)
+    else:
+        stage.run(inputs, pictures, output, run)
+
+
+@app.command()
+def label(
+    pack: Annotated[Path, typer.Argument(help="Pack of the shape models.")], output: Output, config: Config = _NONE
+) -> None:
+    """Check the labels of training pictures against their measured isophotes."""
+    from galclass import label as stage
+
+    stage.run(pack, _settings(config)["label"], output)
+
+
+@app.command()
+def train(
+    pack: Annotated[Path, typer.Argument(help="Pack of labelled pictures.")],
+    output: Output,
+    labels: Annotated[
+        Path | None, typer.Option(help="Table of the stage label; default: the labels in the pack.")
+    ] = None,
+    shuffle_labels: Annotated[
+        bool, typer.Option("--shuffle-labels", help="The control: labels shuffled among models.")
+    ] = False,
+    config: Config = _NONE,
+) -> None:
+    """Train the network of the thesis; writes model.json, model.weights.h5 and what it reached."""
+    from galclass import train as stage
+
+    stage.run(pack, labels, _settings(config)["train"], output, shuffle_labels)
+
+
+@app.command()
+def classify(
+    inputs: Annotated[list[Path], typer.Argument(help="Packs of frames; with --json, pictures.")],
+    network: Annotated[Path, typer.Option(help="Folder of the trained network.")] = Path("results/train/network"),
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for a table and an .out file for each pack.")
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = _NONE,
+) -> None:
+    """Give every frame its class: a table (Parquet, CSV) and the thesis's .out file."""
+    from galclass import classify as stage
+
+    if as_json:
+        _print_json(stage.pictures(inputs, network))
+    if output is None:
+        raise typer.BadParameter("give -o FOLDER, or --json", param_hint="--output")
+    stage.run(inputs, network, _settings(config)["classify"], output)
+
+
+@app.command()
+def reference(output: Output, config: Config = _NONE) -> None:
+    """Make the picture that candidates are compared with."""
+    from galclass import reference as stage
+
+    settings = _settings(config)
+    stage.run(settings["reference"], settings["render"], output)
+
+
+@app.command()
+def verify(
+    inputs: Annotated[list[Path], typer.Argument(help="Packs of frames; with --json, packs or pictures.")],
+    reference: Annotated[Path, typer.Option(help="Folder of the stage reference, or a picture.")] = Path(
+        "results/reference"
+    ),
+    classified: Annotated[Path, typer.Option(help="Folder of the stage classify, a table for each pack.")] = Path(
+        "results/classify"
+    ),
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Ranked table of candidates (.parquet).")
+    ] = None,
+    as_json: AsJson = False,
+    config: Config = _NONE,
+) -> None:
+    """Compare candidates with the reference: cosine raw and aligned, SIFT, isophotes."""
+    from galclass import verify as stage
+
+    depth_dex, settings = (whole := _settings(config))["render"]["depth_dex"], whole["verify"]
+    if as_json:
+        _print_json(stage.pictures(inputs, reference, settings, depth_dex))
+    if output is None:
+        raise typer.BadParameter("give -o FILE.parquet, or --json", param_hint="--output")
+    tables = [classified / f"{pack.stem}.parquet" for pack in inputs]
+    stage.run(tables, inputs, reference, settings, output)
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder of the results.")] = Path("results"),
+    output: Output = Path("results/report/index.html"),
+    config: Config = _NONE,
+) -> None:
+    """Write the report: one page that needs nothing else."""
+    from galclass import report as stage
+
+    stage.run(results, _settings(config), output)

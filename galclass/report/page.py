@@ -1,0 +1,195 @@
+"""The page: figures and tables put into one file that needs nothing else."""
+
+import json
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import yaml
+
+from galclass import __version__, images, isophotes, plotstyle, train, verify
+from galclass.config import ROOT
+from galclass.files import atomic
+from galclass.report import figures, tables
+from galclass.report.results import Results, read
+
+_FOLDER = ROOT / "workflow" / "report"
+_FILM_FRAMES = 8
+_REMNANT_VIEWS = 8
+_OVERVIEW_FRAMES = 5
+
+
+def run(folder: Path, settings: dict, output: Path) -> None:
+    """Write the report of the results in `folder`.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of results, as the workflow fills it.
+    settings : dict
+        The whole configuration.
+    output : path
+        The page; headline.txt, overview.png and the tables behind its figures (CSV) go beside it.
+    """
+    results = read(folder, settings["initial"]["runs"])
+    values = _values(results, settings)
+    _write(output.with_name("headline.txt"), _headline_text(values["headlines"], output))
+    _write_numbers(results, output.parent)
+    _write_overview(results, output.with_name("overview.png"))
+    _write(output, render(values))
+    print(_headline_text(values["headlines"], output), end="")
+
+
+def render(values: dict) -> str:
+    """The page as HTML; every text in it is escaped."""
+    loader = jinja2.FileSystemLoader(_FOLDER)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["percent"] = lambda rate: f"{100 * rate:.1f} %"
+    return environment.get_template("index.html.j2").render(values)
+
+
+def _values(results: Results, settings: dict) -> dict:
+    """Everything the template names."""
+    thesis = yaml.safe_load((_FOLDER / "thesis.yaml").read_text(encoding="utf-8"))
+    return {
+        "version": __version__,
+        "runs": list(results.tables),
+        "total_frames": sum(len(table) for table in results.tables.values()),
+        "reference_name": results.reference_card["name"],
+        "headlines": tables.headlines(results),
+        **_figures(results, settings),
+        **_numbers(results),
+        "confusion": tables.confusion(results.metrics),
+        "classified": tables.classified(results),
+        "candidates": tables.candidates(results.candidates),
+        "expected": tables.expected(thesis, results, settings),
+        "origin": _origin(results),
+    }
+
+
+def _figures(results: Results, settings: dict) -> dict:
+    """Every figure as the address of an inline picture."""
+    depth = settings["render"]["depth_dex"]
+    return {
+        "films": [
+            {"uri": _film(pack), "text": f"{run}: one fixed view, stars only."} for run, pack in results.films.items()
+        ],
+        "remnants": [
+            {"uri": _remnant(pack, depth), "text": f"{run}: random views of the last snapshot."}
+            for run, pack in results.packs.items()
+        ],
+        "shapes": _shapes(results.shapes),
+        "labels": _figure(5.5, 3.6, lambda ax: figures.plot_labels(results.labels, ax)),
+        "curves": _figure(8.0, 2.8, lambda axes: train.plot_curves(results.history, axes), ncols=2),
+        "fractions": _fractions(results),
+        "pair": _pair(results),
+    }
+
+
+def _figure(width: float, height: float, draw, **subplots) -> str:
+    fig, axes = plotstyle.figure(width, height, **subplots)
+    draw(axes)
+    return plotstyle.data_uri(plotstyle.png_bytes(fig))
+
+
+def _film(pack: images.Pack) -> str:
+    times = pack.frames["time_gyr"].to_numpy()
+    return _figure(
+        11.0, 1.7, lambda axes: figures.plot_film(pack.images, times, axes), ncols=min(_FILM_FRAMES, len(times))
+    )
+
+
+def _remnant(pack: images.Pack, depth_dex: float) -> str:
+    """Views of the last snapshot with their measured B4."""
+    last = np.flatnonzero(pack.frames["time_gyr"] == pack.frames["time_gyr"].max())[:_REMNANT_VIEWS]
+    titles = [_b4_text(pack.images[index], depth_dex) for index in last]
+    return _figure(11.0, 1.7, lambda axes: figures.plot_gallery(pack.images[last], titles, axes), ncols=_REMNANT_VIEWS)
+
+
+def _b4_text(picture: np.ndarray, depth_dex: float) -> str:
+    shape = isophotes.measure(images.unstretch(picture, depth_dex))
+    return f"B4 {shape.b4:+.3f} ± {shape.b4_err:.3f}" if np.isfinite(shape.b4) else "not measured"
+
+
+def _shapes(pack: images.Pack) -> str:
+    """A picture of every third model of each class, a class in each row."""
+    first = pack.frames.drop_duplicates("run")
+    rows = [first[first["label"] == name].index[::3][:12] for name in figures.CLASSES]
+    chosen = np.concatenate(rows)
+    titles = [pack.frames["run"][index] for index in chosen]
+    columns = max(map(len, rows))
+    draw = lambda axes: figures.plot_gallery(pack.images[chosen], titles, axes.ravel())  # noqa: E731
+    return _figure(11.0, 3.4, draw, nrows=len(rows), ncols=columns, squeeze=False)
+
+
+def _fractions(results: Results) -> str:
+    def draw(axes):
+        for (run, table), ax in zip(results.tables.items(), axes[0], strict=True):
+            figures.plot_fractions(tables.fractions(table), ax, run)
+        axes[0, -1].legend(loc="lower right", frameon=True)
+
+    return _figure(4.0 * len(results.tables), 2.8, draw, ncols=len(results.tables), squeeze=False)
+
+
+def _best_picture(results: Results) -> np.ndarray:
+    """The picture of the candidate that ranks first."""
+    best = results.candidates.iloc[0]
+    pack = results.packs[best["run"]]
+    return pack.images[np.flatnonzero(pack.frames["frame"] == best["frame"])[0]]
+
+
+def _pair(results: Results) -> str:
+    pair = [_best_picture(results), results.reference]
+    pixels = min(results.reference.shape)
+    pictures = [*pair, *(verify.aligned(picture, pixels) for picture in pair)]
+    return _figure(11.0, 3.0, lambda axes: figures.plot_pair(pictures, axes), ncols=4)
+
+
+def _write_overview(results: Results, path: Path) -> None:
+    """The picture for a README or a talk: the best candidate's merger, its best view and the reference."""
+    film = results.films[results.candidates.iloc[0]["run"]]
+    fig, axes = plotstyle.figure(11.0, 1.8, ncols=_OVERVIEW_FRAMES + 2)
+    times = film.frames["time_gyr"].to_numpy()
+    figures.plot_overview(film.images, times, _best_picture(results), results.reference, axes)
+    plotstyle.save_png(fig, path)
+
+
+def _numbers(results: Results) -> dict:
+    """The numbers that the sentences of the page name; the template gives them their words."""
+    verdicts, agrees = results.candidates["sift_verdict"], results.labels["agrees"]
+    return {
+        "labels_agreeing": int(agrees.sum()),
+        "labels_total": len(agrees),
+        "test": results.metrics["test"],
+        "epochs": results.metrics["epochs"],
+        "control_accuracy": results.control["test"]["pictures"]["accuracy"],
+        "chance": results.control["chance"],
+        "best": results.candidates.iloc[0].to_dict(),
+        "sift_informative": int((verdicts != verify.NOT_INFORMATIVE).sum()),
+        "candidates_total": len(verdicts),
+    }
+
+
+def _origin(results: Results) -> list[list[str]]:
+    record = next(iter(results.packs.values())).provenance
+    rows = [[f"{name}", version] for name, version in {"python": record["python"], **record["libraries"]}.items()]
+    digests = [[f"code that rendered {run}", pack.provenance["code"][:16]] for run, pack in results.packs.items()]
+    return [["galclass", __version__], *rows, *digests]
+
+
+def _headline_text(headlines: list[dict], output: Path) -> str:
+    lines = [f"  {headline['value']}  {headline['text']}" for headline in headlines]
+    return "\n".join([f"Report: {output}", *lines, ""])
+
+
+def _write_numbers(results: Results, folder: Path) -> None:
+    """The numbers behind the figures that no other stage has written."""
+    for run, table in results.tables.items():
+        with atomic(folder / f"fractions_{run}.csv") as temporary:
+            tables.fractions(table).to_csv(temporary, index=False)
+    _write(folder / "headline.json", json.dumps(tables.headlines(results), indent=1))
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

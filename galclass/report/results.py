@@ -1,0 +1,69 @@
+"""What the stages left in the folder of results, read once for the report."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from galclass import catalog, images
+from galclass.files import require_file
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that the report shows.
+
+    Attributes
+    ----------
+    films, packs : dict of run -> Pack
+        One fixed view of every snapshot, and the random views that were classified.
+    shapes : Pack
+        The training pictures.
+    labels : table
+        Their labels beside their measured B4 and B6.
+    history, metrics : the training of the network
+    control : metrics of the network trained on shuffled labels
+    tables : dict of run -> table
+        Classes of the frames.
+    candidates : table
+        The candidates, best first.
+    reference : shape (ny, nx)
+        The picture of the reference, between 0 and 1.
+    reference_card : what the reference is and what was measured on it
+    """
+
+    films: dict[str, images.Pack]
+    packs: dict[str, images.Pack]
+    shapes: images.Pack
+    labels: pd.DataFrame
+    history: pd.DataFrame
+    metrics: dict
+    control: dict
+    tables: dict[str, pd.DataFrame]
+    candidates: pd.DataFrame
+    reference: np.ndarray
+    reference_card: dict
+
+
+def read(folder: Path, runs: list[str]) -> Results:
+    """Read the results of `runs`; raises `InputError` naming the first file that is missing or damaged."""
+    train, reference = folder / "train", folder / "reference"
+    return Results(
+        films={run: images.read_pack(folder / "render" / "film" / f"{run}.h5") for run in runs},
+        packs={run: images.read_pack(folder / "render" / "mergers" / f"{run}.h5") for run in runs},
+        shapes=images.read_pack(folder / "render" / "shapes.h5"),
+        labels=catalog.read_table(folder / "label" / "shapes.parquet"),
+        history=pd.read_csv(require_file(train / "network" / "history.csv")),
+        metrics=_read_json(train / "network" / "metrics.json"),
+        control=_read_json(train / "control" / "metrics.json"),
+        tables={run: catalog.read_table(folder / "classify" / f"{run}.parquet") for run in runs},
+        candidates=catalog.read_table(folder / "verify" / "candidates.parquet"),
+        reference=images.read_picture(reference / "reference.png")[0],
+        reference_card=_read_json(reference / "reference.json"),
+    )
+
+
+def _read_json(path: Path) -> dict:
+    return json.loads(require_file(path).read_text(encoding="utf-8"))

@@ -1,0 +1,70 @@
+"""What a result was made from: digests that see code and not comments."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from galclass import __version__, provenance
+from galclass.config import ROOT
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the sources that can be edited."""
+    for name in ("galclass", "fortran"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    return tmp_path
+
+
+def append(path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+def test_record_is_complete_and_fits_json(tmp_path):
+    file = tmp_path / "a.dat"
+    file.write_bytes(b"abc")
+    record = provenance.record("render", [file], {"pixels": 50}, seed=7)
+    assert json.loads(json.dumps(record)) == record
+    assert record["inputs"] == {str(file): hashlib.sha256(b"abc").hexdigest()}
+    assert (record["stage"], record["galclass"], record["seed"]) == ("render", __version__, 7)
+    assert record["code"] == provenance.code_digest("render")
+    assert record["libraries"]["numpy"]
+
+
+def test_copied_sources_have_the_same_digests(copy):
+    assert provenance.code_digest("render", copy) == provenance.code_digest("render")
+    assert provenance.fortran_digest("merger", copy) == provenance.fortran_digest("merger")
+
+
+def test_only_code_changes_a_digest(copy):
+    before = provenance.code_digest("verify", copy)
+    append(copy / "galclass" / "verify.py", "\n\n# a comment\n")
+    assert provenance.code_digest("verify", copy) == before
+    append(copy / "galclass" / "verify.py", "\nADDED = 1\n")
+    assert provenance.code_digest("verify", copy) != before
+
+
+def test_digest_sees_modules_behind_the_stage_and_no_others(copy):
+    render, label = provenance.code_digest("render", copy), provenance.code_digest("label", copy)
+    append(copy / "galclass" / "snapshot.py", "\nADDED = 1\n")
+    assert provenance.code_digest("render", copy) != render
+    assert provenance.code_digest("label", copy) == label
+
+
+def test_digest_of_a_stage_sees_the_fortran_it_calls(copy):
+    """Rendering projects in Fortran, so its code is also fortran/src/projection.f90; training calls none of it."""
+    render, train = provenance.code_digest("render", copy), provenance.code_digest("train", copy)
+    append(copy / "fortran" / "src" / "projection.f90", "\n! a comment\n")
+    assert provenance.code_digest("render", copy) == render
+    append(copy / "fortran" / "src" / "projection.f90", "\nsubroutine added()\nend subroutine added\n")
+    assert provenance.code_digest("render", copy) != render
+    assert provenance.code_digest("train", copy) == train
+
+
+def test_programs_have_digests_of_their_own(copy):
+    merger, shape = provenance.fortran_digest("merger", copy), provenance.fortran_digest("shape", copy)
+    append(copy / "fortran" / "src" / "shape_model.f90", "\nsubroutine added()\nend subroutine added\n")
+    assert provenance.fortran_digest("shape", copy) != shape
+    assert provenance.fortran_digest("merger", copy) == merger

@@ -1,0 +1,150 @@
+"""The report says what the results say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from galclass import config, images, plotstyle
+from galclass.errors import InputError
+from galclass.report import figures, page, results, tables
+
+CLASSES = ["oval", "rectangle", "obround"]
+
+
+def classified(classes: list[str], views: int) -> pd.DataFrame:
+    """A table of frames, `views` a snapshot, with the given classes in order."""
+    count = len(classes)
+    return pd.DataFrame({"frame": range(count), "time_gyr": np.arange(count) // views * 0.5, "class": classes})
+
+
+def metrics(accuracy: float) -> dict:
+    part = {"count": 20, "correct": 19, "accuracy": accuracy, "interval": [0.76, 0.99], "confusion": np.eye(3).tolist()}
+    return {
+        "classes": CLASSES,
+        "chance": 1 / 3,
+        "test": {"models": part, "pictures": part},
+        "epochs": {"run": 9, "kept": 7},
+    }
+
+
+@pytest.fixture
+def pack() -> images.Pack:
+    y, x = np.mgrid[-2:2:24j, -2:2:24j]
+    picture = images.stretch(np.exp(-2 * np.hypot(x, 1.5 * y)), 3.0)
+    frames = pd.DataFrame({"frame": range(6), "run": "box", "time_gyr": [0, 0, 0.5, 0.5, 1, 1], "label": CLASSES * 2})
+    record = {"python": "3.11", "libraries": {"numpy": "2"}, "code": "0" * 64, "settings": {"depth_dex": 3.0}}
+    return images.Pack(np.stack([picture] * 6), frames, record)
+
+
+@pytest.fixture
+def finished(pack) -> results.Results:
+    """Results of one run of six frames, as the stages would leave them."""
+    rows = {"rank": [1, 2], "run": "box", "frame": [5, 2], "time_gyr": [1.0, 0.5], "p_rectangle": [0.9, 0.8]}
+    rows |= {"view_x": 1.0, "view_y": 0.0, "view_z": 0.0, "b4": [-0.08, np.nan], "axis_ratio": 0.7}
+    scores = ("cosine_raw", "cosine_aligned", "cosine_residual", "sift_keypoints", "sift_matches")
+    rows |= {name: [0.9, 0.7] for name in scores} | {f"{name}_percentile": [99.0, 50.0] for name in scores}
+    rows["sift_verdict"] = ["not informative", "informative"]
+    shapes = {"label": CLASSES, "b4": [0, -0.1, -0.05], "b6": [0, 0, 0.015], "agrees": [True, True, False]}
+    history = {
+        "epoch": [1, 2],
+        "loss": [1.1, 0.3],
+        "accuracy": [0.3, 0.9],
+        "val_loss": [1, 0.2],
+        "val_accuracy": [0.4, 0.95],
+    }
+    return results.Results(
+        films={"box": pack},
+        packs={"box": pack},
+        shapes=pack,
+        labels=pd.DataFrame(shapes),
+        history=pd.DataFrame(history),
+        metrics=metrics(0.97),
+        control=metrics(0.34),
+        tables={"box": classified(["oval", "oval", "rectangle", "oval", "rectangle", "rectangle"], 2)},
+        candidates=pd.DataFrame(rows),
+        reference=pack.images[0].astype(float),
+        reference_card={"name": "a galaxy <b>&"},
+    )
+
+
+def test_fractions_are_shares_of_the_views_at_each_time():
+    table = tables.fractions(classified(["oval", "rectangle", "rectangle", "rectangle"], 2))
+    assert table["time_gyr"].tolist() == [0.0, 0.5]
+    assert table["rectangle"].tolist() == [0.5, 1.0]
+    assert table["obround"].tolist() == [0.0, 0.0]
+    assert table[CLASSES].sum(axis=1).tolist() == [1.0, 1.0]
+
+
+def test_share_has_its_interval():
+    """Three of four: Wilson's interval is 30.1 to 95.4 per cent."""
+    assert tables.share(classified(["oval"] + ["rectangle"] * 3, 1), "rectangle") == "75.0 % (30.1 to 95.4)"
+
+
+def test_headlines_are_three_and_true(finished):
+    accuracy, remnants, best = tables.headlines(finished)
+    assert accuracy["value"] == "97.0 %"
+    assert "34.0 %" in accuracy["text"]
+    assert remnants["value"] == "box 100%"  # both views of the last snapshot
+    assert best["value"] == "0.900"
+    assert "frame 5" in best["text"]
+
+
+def test_thesis_stands_beside_ours(finished):
+    thesis = yaml.safe_load((config.ROOT / "workflow" / "report" / "thesis.yaml").read_text())
+    rows = {row[0]: row[1:] for row in tables.expected(thesis, finished, config.load())["rows"]}
+    assert rows["training pictures"][:2] == [10800, 6]
+    assert rows["candidates"][:2] == [4683, 3]
+    assert rows["best raw cosine"][:2] == [0.9112, "0.9000"]
+    assert rows["frames called rectangle"][0] == "0.9 to 7.5 % (figure), 43 % (text)"
+    assert "50.0 %" in rows["frames called rectangle"][1]
+
+
+def test_classified_counts_the_last_snapshot_apart(finished):
+    table = tables.classified(finished)
+    assert table["rows"][0][:2] == ["box", 6]
+    assert table["rows"][0][-1].startswith("100.0 %")
+
+
+def test_candidates_show_scores_with_percentiles(finished):
+    rows = tables.candidates(finished.candidates)["rows"]
+    assert rows[0][6] == "0.900 (99 %)"
+    assert "not informative" in rows[0][-1]
+
+
+def test_page_is_whole_and_escapes_text(finished):
+    values = page._values(finished, config.load())
+    html = page.render(values)
+    assert "a galaxy &lt;b&gt;&amp;" in html
+    assert html.count("data:image/png;base64,") == 7
+    assert "{{" not in html
+    for headline in values["headlines"]:
+        assert headline["value"] in html
+
+
+def test_page_refuses_a_missing_number(finished):
+    values = page._values(finished, config.load())
+    del values["chance"]
+    with pytest.raises(Exception, match="chance"):
+        page.render(values)
+
+
+def test_missing_results_are_named(tmp_path):
+    with pytest.raises(InputError, match="box.h5: no such file"):
+        results.read(tmp_path, ["box"])
+
+
+def test_film_shows_first_and_last_frame(pack):
+    fig, axes = plotstyle.figure(6, 1, ncols=3)
+    figures.plot_film(pack.images, pack.frames["time_gyr"].to_numpy(), axes)
+    assert [ax.get_title() for ax in axes] == ["0.00 Gyr", "0.50 Gyr", "1.00 Gyr"]
+    assert plotstyle.png_bytes(fig).startswith(b"\x89PNG")
+
+
+def test_same_figure_same_bytes(pack):
+    def once() -> bytes:
+        fig, ax = plotstyle.figure(2, 2)
+        figures.plot_picture(pack.images[0], ax, "title")
+        return plotstyle.png_bytes(fig)
+
+    assert once() == once()

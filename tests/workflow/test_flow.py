@@ -1,0 +1,190 @@
+"""The whole flow at its smallest: what it writes, what reruns, and what bad input does."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from galclass import catalog, images, snapshot
+
+pytestmark = pytest.mark.slow
+
+#: Everything from the frames of both runs onwards.
+AFTER_RENDER = {"classify": 2, "verify": 1, "report": 1}
+#: Everything from the training pictures onwards.
+AFTER_SHAPES = {"label": 1, "train": 1, "train_control": 1, "classify": 2, "verify": 1, "report": 1}
+
+
+def galclass(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the command line in a folder."""
+    program = Path(sys.executable).with_name("galclass")
+    return subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def test_every_stage_wrote_its_results(finished):
+    results = finished.folder / "results"
+    assert len(list((results / "simulate" / "mergers" / "box").glob("snapshot_*.dat"))) == 4
+    assert snapshot.read(results / "simulate" / "mergers" / "box" / "snapshot_003.dat").time == pytest.approx(
+        0.5 / 0.97779, rel=1e-4
+    )
+    pack = images.read_pack(results / "render" / "mergers" / "box.h5")
+    assert pack.images.shape == (4 * 3, 32, 32)
+    table = catalog.read_table(results / "classify" / "box.parquet")
+    assert table[["p_oval", "p_rectangle", "p_obround"]].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-5)
+    assert len((results / "classify" / "box.out").read_text().splitlines()) == 1 + len(table)
+    assert len(catalog.read_table(results / "verify" / "candidates.parquet")) == 4
+    assert (results / "train" / "network" / "model.weights.h5").is_file()
+
+
+def test_report_needs_nothing_else(finished):
+    page = (finished.folder / "results" / "report" / "index.html").read_text()
+    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'>]{1,9})""", page)
+    assert addresses
+    assert set(addresses) == {"data:imag"}
+    assert "<script" not in page
+    assert page.count("data:image/png;base64,") >= 9
+    headlines = json.loads((finished.folder / "results" / "report" / "headline.json").read_text())
+    assert len(headlines) == 3
+    assert all(headline["value"] in page for headline in headlines)
+
+
+def test_every_product_says_what_it_was_made_from(finished):
+    results = finished.folder / "results"
+    record = catalog.read_provenance(results / "classify" / "box.parquet")
+    assert record["stage"] == "classify"
+    assert any(name.endswith("box.h5") and len(digest) == 64 for name, digest in record["inputs"].items())
+    assert images.read_pack(results / "render" / "mergers" / "box.h5").provenance["settings"]["pixels"] == 32
+    assert json.loads((results / "initial" / "box.json").read_text())["seed"] is not None
+
+
+def test_logged_command_can_be_repeated(finished):
+    """The command of a rule, run again by hand, gives the same bytes."""
+    table = finished.folder / "results" / "classify" / "box.out"
+    first = table.read_bytes()
+    done = galclass(finished.folder, "classify", "results/render/mergers/box.h5", "--network", "results/train/network",
+                    "-o", "again", "-c", "results/config.yaml")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (finished.folder / "again" / "box.out").read_bytes() == first
+
+
+def test_running_again_does_nothing(finished):
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("fortran/src/leapfrog.f90", "contains\n", "contains\n  ! one more comment\n\n"),
+        ("fortran/app/merger.f90", "program merger", "! one more comment\nprogram merger"),
+        ("galclass/render.py", '"""', '"""More words in the docstring. '),
+        ("galclass/images.py", "import io\n", "import io\n\n# one more comment\n"),
+        ("galclass/report/page.py", '"""', '"""More words in the docstring. '),
+    ],
+)
+def test_editing_a_comment_reruns_nothing(finished, edited, name, old, new):
+    edited(name, lambda text: text.replace(old, new, 1))
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        ("verify: {candidates: 3}", {"verify": 1, "report": 1}),
+        ("classify: {batch_size: 7}", AFTER_RENDER),
+        ("render: {views: 4}", {"render": 2, **AFTER_RENDER}),
+        ("render: {film_field_kpc: 20}", {"render_film": 2, "report": 1}),
+        ("train: {epochs: 3}", {"train": 1, "train_control": 1, **AFTER_RENDER}),
+        ("label: {outer_effective_radii: 2.4}", AFTER_SHAPES),
+        ("render: {shapes: {maximum_tilt_deg: 5}}", {"render_shapes": 1, **AFTER_SHAPES}),
+        ("simulate: {shapes: {particles: 3001}}", {"simulate_shapes": 1, "render_shapes": 1, **AFTER_SHAPES}),
+        ("simulate: {end_time_gyr: 0.4}", {"simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
+        ("simulate: {threads: 2}", {}),
+        ("reference: {palette: leda_false_colour}", {"reference": 1, "verify": 1, "report": 1}),
+        (
+            "initial: {toomre_q: 1.6}",
+            {"initial": 2, "simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER},
+        ),
+    ],
+)
+def test_editing_a_value_reruns_what_depends_on_it(finished, overlay, expected):
+    assert finished.planned(overlays=(finished.overlay(overlay),)) == expected
+
+
+def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
+    edited("config/mergers.tsv", lambda text: "\n".join(
+        line.replace("\t", "\t9", 1) if line.startswith("oval\t") else line for line in text.splitlines()))  # fmt: skip
+    # The configuration names the table by its path from here, so the copy's table is the one that is read.
+    assert finished.planned() == {
+        "initial": 1,
+        "simulate_merger": 1,
+        "render": 1,
+        "render_film": 1,
+        "classify": 1,
+        "verify": 1,
+        "report": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("galclass/verify.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"verify": 1, "report": 1}),
+        ("galclass/label.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", AFTER_SHAPES),
+        ("galclass/report/page.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"report": 1}),
+        ("fortran/src/shape_model.f90", "contains\n", "contains\n  subroutine added()\n  end subroutine added\n",
+         {"compile": 1, "simulate_shapes": 1, "render_shapes": 1, **AFTER_SHAPES}),
+        ("fortran/src/energy_log.f90", "contains\n", "contains\n  subroutine added()\n  end subroutine added\n",
+         {"compile": 1, "simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
+    ],
+)  # fmt: skip
+def test_editing_code_reruns_its_stage(finished, edited, name, old, new, expected):
+    edited(name, lambda text: text.replace(old, new, 1))
+    assert finished.planned() == expected
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ("rendr: {pixels: 50}", "overlay.yaml: rendr: unknown key; allowed are"),
+        (
+            "render: {pixels: 5}",
+            "overlay.yaml: render.pixels: found 5; allowed is a whole number from 16 to 512",
+        ),
+        ("initial: {runs: [bocks]}", "galclass: initial.runs: 'bocks' is not in config/mergers.tsv; known runs: box"),
+        ("initial: {table: none.tsv}", "none.tsv: no such file"),
+        ("reference: {image: none.png}", "none.png: no such file"),
+    ],
+)
+def test_wrong_configuration_is_one_line_before_anything_runs(finished, overlay, message):
+    done = finished.snakemake("--dry-run", overlays=(finished.overlay(overlay),))
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if "galclass:" in line]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_value_on_the_command_line_is_checked_too(finished):
+    done = finished.snakemake("--dry-run", "--config", "train=3")
+    assert done.returncode == 1
+    assert "galclass: --config: train: found 3; allowed is a section of keys" in done.stderr
+
+
+def test_damaged_snapshot_stops_its_run_only(finished):
+    """A truncated snapshot is named in one line, and what other runs have finished stays."""
+    path = finished.folder / "results" / "simulate" / "mergers" / "oval" / "snapshot_002.dat"
+    whole, kept = path.read_bytes(), finished.folder / "results" / "render" / "mergers" / "box.h5"
+    before = kept.read_bytes()
+    path.write_bytes(whole[:1000])
+    try:
+        done = galclass(finished.folder, "render", "results/simulate/mergers/oval", "--views", "3", "-o", "broken.h5")
+    finally:
+        path.write_bytes(whole)
+    assert done.returncode == 1
+    assert "snapshot_002.dat" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert kept.read_bytes() == before
+    assert len(images.read_pack(finished.folder / "broken.h5").frames) == 3 * 3  # the three whole snapshots

@@ -1,0 +1,13 @@
+rule reference:
+    message: "Making the picture of the reference galaxy"
+    input: pipeline.reference_inputs(CONFIG["reference"]),
+    output: directory("results/reference"),
+    params:
+        code=code("reference"),
+        settings=CONFIG["reference"],
+        pixels=CONFIG["render"]["pixels"],
+        depth=CONFIG["render"]["depth_dex"],
+        field=CONFIG["render"]["field_effective_radii"],
+    log: "results/logs/reference.log",
+    benchmark: "results/benchmarks/reference.tsv"
+    shell: "galclass reference -o {output} -c results/config.yaml 2>&1 | tee {log}"

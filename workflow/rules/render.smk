@@ -1,0 +1,34 @@
+rule render:
+    message: "Rendering run {wildcards.run}"
+    input: "results/simulate/mergers/{run}",
+    output: "results/render/mergers/{run}.h5",
+    params:
+        code=code("render"),
+        settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("film", "shapes"))},
+    log: "results/logs/render/{run}.log",
+    benchmark: "results/benchmarks/render/{run}.tsv"
+    shell: "galclass render {input} --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+
+
+rule render_film:
+    message: "Rendering the film of run {wildcards.run}"
+    input: "results/simulate/mergers/{run}",
+    output: "results/render/film/{run}.h5",
+    params:
+        code=code("render"),
+        settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("views", "field", "shapes"))},
+    log: "results/logs/render_film/{run}.log",
+    benchmark: "results/benchmarks/render_film/{run}.tsv"
+    shell: "galclass render {input} --film --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+
+
+rule render_shapes:
+    message: "Rendering the labelled shape models"
+    input: "results/simulate/shapes",
+    output: "results/render/shapes.h5",
+    params:
+        code=code("render"),
+        settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("film", "views"))},
+    log: "results/logs/render_shapes.log",
+    benchmark: "results/benchmarks/render_shapes.tsv"
+    shell: "galclass render {input} --shapes -o {output} -c results/config.yaml 2>&1 | tee {log}"
