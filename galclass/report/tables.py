@@ -96,8 +96,8 @@ def headlines(results: Results) -> list[dict]:
         },
         {
             "value": f"{best['cosine_aligned']:.3f}",
-            "text": f"aligned cosine of the best candidate ({best['run']}, {best['time_gyr']:.2f} Gyr, frame {best['frame']}) "
-            f"with the reference; residual {best['cosine_residual']:.3f}, raw {best['cosine_raw']:.3f}",
+            "text": f"aligned cosine of the best candidate ({best['run']}, {best['time_gyr']:.2f} Gyr, "
+            f"frame {best['frame']}) with the reference; residual {best['cosine_residual']:.3f}, raw {best['cosine_raw']:.3f}",
         },
     ]
 
