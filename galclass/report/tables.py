@@ -97,7 +97,8 @@ def headlines(results: Results) -> list[dict]:
         {
             "value": f"{best['cosine_aligned']:.3f}",
             "text": f"aligned cosine of the best candidate ({best['run']}, {best['time_gyr']:.2f} Gyr, "
-            f"frame {best['frame']}) with the reference; residual {best['cosine_residual']:.3f}, raw {best['cosine_raw']:.3f}",
+            f"frame {best['frame']}) with the reference; residual {best['cosine_residual']:.3f}, "
+            f"raw {best['cosine_raw']:.3f}",
         },
     ]
 
