@@ -3,14 +3,17 @@ VENV := .venv
 CONFIG ?= config/tiny.yaml
 CORES ?= all
 PYTHON ?= python3
+# The installed package holds a list of its modules, so a new or renamed one needs a new set-up; an edited one does not.
+READY := $(VENV)/ready-$(shell find galclass -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .PHONY: setup run test docs clean
 
-setup: $(VENV)/ready
+setup: $(READY)
 
-$(VENV)/ready: requirements.lock pyproject.toml CMakeLists.txt workflow/setup.sh $(shell find fortran -type f)
+$(READY): requirements.lock pyproject.toml CMakeLists.txt workflow/setup.sh $(shell find fortran -type f)
 	PYTHON=$(PYTHON) sh workflow/setup.sh $(VENV)
+	rm -f $(VENV)/ready-*
 	touch $@
 
 run: setup

@@ -54,7 +54,7 @@ def candidates(table: pd.DataFrame, most: int = 10) -> dict:
                 view,
                 f"{row['p_rectangle']:.3f}",
                 *scores,
-                f"{row['b4']:+.3f}",
+                f"{row['b4']:+.3f} ({row['measured_label']})",
                 f"{row['axis_ratio']:.2f}",
                 sift,
             ]

@@ -45,6 +45,7 @@ def finished(pack) -> results.Results:
     scores = ("cosine_raw", "cosine_aligned", "cosine_residual", "sift_keypoints", "sift_matches")
     rows |= {name: [0.9, 0.7] for name in scores} | {f"{name}_percentile": [99.0, 50.0] for name in scores}
     rows["sift_verdict"] = ["not informative", "informative"]
+    rows["measured_label"] = ["rectangle", "none"]
     shapes = {"label": CLASSES, "b4": [0, -0.1, -0.05], "b6": [0, 0, 0.015], "agrees": [True, True, False]}
     history = {
         "epoch": [1, 2],

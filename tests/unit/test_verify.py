@@ -358,11 +358,27 @@ def test_stage_ranks_the_rectangles_by_their_likeness(stage):
     path, ranked = stage
     assert list(ranked["rank"]) == [1, 2, 3]
     assert ranked["frame"][0] == 3 and set(ranked["frame"]) == {2, 3, 5}
-    assert ranked["cosine_residual"].is_monotonic_decreasing
     written = catalog.read_table(path / "out" / "candidates.parquet")
     pd.testing.assert_frame_equal(written, ranked, check_dtype=False)
     assert (path / "out" / "candidates.csv").read_text().startswith("rank,")
     assert {"time_gyr", "view_x", "p_rectangle", "sift_verdict"} <= set(written)
+
+
+def test_rank_puts_measured_rectangles_first_then_the_likest():
+    """An X has a strong residual too, but no rectangle's isophotes; nor has a frame that could not be measured."""
+    table = pd.DataFrame(
+        {
+            "frame": [1, 2, 3, 4],
+            "b4": [-0.2, -0.08, -0.07, np.nan],
+            "b6": [0.04, 0.0, 0.001, np.nan],
+            "cosine_residual": [0.9, 0.4, 0.6, 0.95],
+            "cosine_aligned": 0.9,
+        }
+    )
+    order = verify.ranked(table)
+    assert list(order["frame"]) == [3, 2, 4, 1]
+    assert list(order["rank"]) == [1, 2, 3, 4]
+    assert list(order["measured_label"]) == ["rectangle", "rectangle", "none", "none"]
 
 
 def test_stage_gives_percentiles_among_all_frames(stage):

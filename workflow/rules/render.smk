@@ -31,4 +31,5 @@ rule render_shapes:
         settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("film", "views"))},
     log: "results/logs/render_shapes.log",
     benchmark: "results/benchmarks/render_shapes.tsv"
+    threads: 2
     shell: "galclass render {input} --shapes -o {output} -c results/config.yaml 2>&1 | tee {log}"

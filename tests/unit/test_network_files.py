@@ -1,10 +1,8 @@
-"""The thesis's network is what the thesis says, and a network from elsewhere is read without trusting it."""
+"""A network comes back from its files as it was, and one from elsewhere is read without trusting it."""
 
 import hashlib
 import json
 import math
-import subprocess
-import sys
 
 import h5py
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 
 from galclass import network
 from galclass.errors import InputError
+from galclass.network import files
 
 PIXELS = 12
 CARD = {
@@ -71,155 +70,6 @@ def refused(folder, match):
         network.read(folder)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 500
-
-
-# The network of the thesis ----------------------------------------------------------------------------------
-
-
-def test_layers_are_those_of_the_thesis(model):
-    kinds = [type(layer).__name__ for layer in model.layers]
-    assert kinds == ["Conv2D", "Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dropout", "Dense"]
-    first, second, pool, drop, _, dense, drop_more, last = model.layers
-    assert (first.filters, first.kernel_size, first.activation.__name__) == (32, (3, 3), "relu")
-    assert (second.filters, second.kernel_size, second.activation.__name__) == (64, (3, 3), "relu")
-    assert (pool.pool_size, drop.rate, drop_more.rate) == ((2, 2), 0.25, 0.5)
-    assert (dense.units, dense.activation.__name__) == (128, "relu")
-    assert (last.units, last.activation.__name__) == (3, "softmax")
-
-
-def test_number_of_weights_at_fifty_pixels():
-    # By hand: 50 -> 48 -> 46 -> 23 pixels; (9*1+1)*32 + (9*32+1)*64 + (23*23*64+1)*128 + (128+1)*3.
-    assert network.build(network.thesis_layers(50, 3)).count_params() == 320 + 18_496 + 4_333_696 + 387
-
-
-def test_shapes_found_without_building_are_those_of_keras(tmp_path):
-    layers = network.thesis_layers(21, 4)
-    shapes = [shape for pair in network.weight_shapes(layers, tmp_path) for shape in pair]
-    assert shapes == [weight.shape for weight in network.build(layers).get_weights()]
-
-
-def test_adadelta_runs_at_one_and_not_at_the_default_of_keras(model):
-    keras = network.load_keras()
-    assert isinstance(model.optimizer, keras.optimizers.Adadelta)
-    assert float(model.optimizer.learning_rate) == 1.0
-    # Should Keras go back to 1.0, this test would no longer tell an explicit rate from a forgotten one.
-    assert float(keras.optimizers.Adadelta().learning_rate) != 1.0
-    assert model.loss == "categorical_crossentropy"
-
-
-def test_learning_rate_can_be_set():
-    assert float(network.thesis_network(PIXELS, 2, learning_rate=0.25).optimizer.learning_rate) == 0.25
-
-
-def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(model, pictures):
-    whole = network.predict(model, pictures, 5)
-    # Five single-precision probabilities: rounding of 1e-7 each.
-    assert whole.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-6)
-    assert network.predict(model, pictures, 2) == pytest.approx(whole, abs=1e-6)
-
-
-def test_same_seed_gives_the_same_first_weights():
-    def first_weights(seed):
-        network.fix_seeds(seed)
-        return network.build(network.thesis_layers(PIXELS, 2)).get_weights()
-
-    assert all((a == b).all() for a, b in zip(first_weights(1), first_weights(1), strict=True))
-    assert (first_weights(1)[0] != first_weights(2)[0]).any()
-
-
-def test_importing_the_module_is_light():
-    code = "import sys, galclass.network; print({'keras', 'tensorflow', 'h5py'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
-
-
-def test_keras_starts_without_a_word():
-    code = "from galclass import network; network.fix_seeds(1); network.build(network.thesis_layers(9, 2))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout + done.stderr == ""
-
-
-def test_what_a_failing_import_says_is_shown(capfd):
-    with pytest.raises(RuntimeError), network._quiet_descriptor(2):
-        sys.__stderr__.write("the reason\n")
-        sys.__stderr__.flush()
-        raise RuntimeError
-    assert "the reason" in capfd.readouterr().err
-
-
-@pytest.mark.parametrize(("value", "number"), [("3", 3), ("0", None), ("many", None), ("", None)])
-def test_threads_follow_the_scheduler(monkeypatch, value, number):
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    monkeypatch.setattr(network.os, "sched_getaffinity", lambda _: range(11))
-    assert network.threads() == (number or 11)
-
-
-# Orientation ------------------------------------------------------------------------------------------------
-
-
-def shape_at(angle_deg, axis_ratio, exponent, pixels=50):
-    """A superellipse at a position angle, brightness falling linearly to 0 at 0.4 of the width, no noise."""
-    y, x = np.mgrid[:pixels, :pixels] - (pixels - 1) / 2
-    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    along, across = cosine * x + sine * y, (cosine * y - sine * x) / axis_ratio
-    radius = (abs(along) ** exponent + abs(across) ** exponent) ** (1 / exponent)
-    return np.maximum(0.0, 1.0 - radius / (0.4 * pixels))
-
-
-@pytest.mark.parametrize("angle", [0.0, 20.0, 45.0, 70.0, 100.0, 179.0])
-@pytest.mark.parametrize(("axis_ratio", "exponent"), [(0.5, 2), (0.8, 2), (0.5, 8), (0.9, 8), (0.4, 3)])
-def test_the_long_axis_is_found(angle, axis_ratio, exponent):
-    [found] = np.degrees(network.position_angles(shape_at(angle, axis_ratio, exponent)[None]))
-    # Pixels sample the shape on a grid: a degree at axis ratio 0.9, less when longer.
-    assert (found - angle + 90) % 180 - 90 == pytest.approx(0, abs=1.0)
-
-
-@pytest.mark.parametrize("angle", [0.0, 20.0, 44.0, 70.0, 100.0])
-@pytest.mark.parametrize("axis_ratio", [1.0, 0.97])
-def test_a_square_is_turned_by_its_corners_even_when_a_little_sheared(angle, axis_ratio):
-    square = shape_at(angle, 1.0, 20)
-    # A view 10 degrees off shortens one direction by 1.5 %; here one side is 3 % shorter at most.
-    sheared = np.minimum(square, shape_at(angle, axis_ratio, 20))
-    [found] = np.degrees(network.position_angles(sheared[None]))
-    assert (found - angle + 45) % 90 - 45 == pytest.approx(0, abs=1.5)
-
-
-@pytest.mark.parametrize("quarter_turns", [1, 2, 3])
-def test_quarter_turns_give_the_same_aligned_picture_but_for_a_half_turn(quarter_turns):
-    picture = shape_at(33.0, 0.6, 4)
-    turned = np.rot90(picture, quarter_turns)
-    # A shape with two mirror axes is its own half-turn. Interpolation on an exact quarter-turn is the same.
-    assert network.aligned(turned[None]) == pytest.approx(network.aligned(picture[None]), abs=1e-5)
-
-
-@pytest.mark.parametrize("angle", [17.0, 45.0, 80.0, 130.0])
-def test_any_turn_gives_nearly_the_same_aligned_picture(angle):
-    upright, turned = shape_at(0.0, 0.6, 4), shape_at(angle, 0.6, 4)
-    difference = network.aligned(turned[None]) - network.aligned(upright[None])
-    # Linear interpolation rounds the cusp in the middle by half a pixel, 1/40 of the radius.
-    assert abs(difference).max() < 0.05
-    assert np.sqrt((difference**2).mean()) < 0.01
-
-
-def test_an_upright_picture_is_kept_inside_its_circle_and_cut_outside():
-    picture = shape_at(0.0, 0.6, 4) + 0.1
-    [kept] = network.aligned(picture[None])
-    y, x = np.mgrid[:50, :50] - 24.5
-    inside = np.hypot(x, y) < 25
-    assert kept[inside] == pytest.approx(picture[inside], abs=1e-3)
-    assert (kept[~inside] == 0).all()
-    assert kept.dtype == np.float32
-
-
-def test_pictures_without_a_direction_are_left_finite():
-    assert (network.aligned(np.zeros((2, 9, 9))) == 0).all()
-    assert np.isfinite(network.aligned(np.ones((1, 10, 10)))).all()
-
-
-def test_predictions_do_not_depend_on_the_position_angle(model):
-    upright, turned = (shape_at(angle, 0.5, 2, PIXELS)[None] for angle in (0.0, 90.0))
-    # The same numbers in single precision, summed in the same order but for the rounding of the turn.
-    assert network.predict(model, turned, 1) == pytest.approx(network.predict(model, upright, 1), abs=1e-5)
 
 
 # Round trip -------------------------------------------------------------------------------------------------
@@ -304,7 +154,7 @@ def test_a_card_of_another_format_or_with_other_files(folder):
 
 
 def test_a_text_of_megabytes_is_not_parsed(folder):
-    (folder / "model.json").write_bytes(b" " * (network.MAXIMUM_TEXT_BYTES + 1))
+    (folder / "model.json").write_bytes(b" " * (files.MAXIMUM_TEXT_BYTES + 1))
     refused(folder, "4000001 bytes; at most 4000000")
 
 
@@ -409,7 +259,7 @@ def test_architectures_off_the_allow_list(folder, change, match):
 
 
 def test_a_network_of_gigabytes_is_refused_before_it_is_built(folder, monkeypatch):
-    monkeypatch.setattr(network, "build", lambda layers: pytest.fail("built"))
+    monkeypatch.setattr(files, "build", lambda layers: pytest.fail("built"))
     spoil_architecture(folder, set_config(6, units=65_536))
     # 4 x 4 x 64 inputs x 65,536 are 67 million weights: allowed; a second such layer is not.
     shapes = network.weight_shapes(json_layers(folder), folder)

@@ -1,0 +1,227 @@
+"""The allow-list: what an architecture from elsewhere may hold, and the weights that it asks for."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from galclass.errors import InputError
+
+#: Limits on networks from elsewhere: weights, numbers in one layer's output, layers.
+MAXIMUM_WEIGHTS, MAXIMUM_ACTIVATIONS, MAXIMUM_LAYERS = 100_000_000, 100_000_000, 64
+
+_DTYPE = {
+    "module": "keras",
+    "class_name": "DTypePolicy",
+    "config": {"name": "float32"},
+    "registered_name": None,
+}
+_GLOROT = {
+    "module": "keras.initializers",
+    "class_name": "GlorotUniform",
+    "config": {"seed": None, "input_axes": None, "output_axes": None},
+    "registered_name": None,
+}
+_ZEROS = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
+_COMMON = {"trainable": True, "dtype": _DTYPE}
+_WEIGHTED = {
+    "use_bias": True,
+    "kernel_initializer": _GLOROT,
+    "bias_initializer": _ZEROS,
+    **dict.fromkeys(
+        [
+            "kernel_regularizer",
+            "bias_regularizer",
+            "activity_regularizer",
+            "kernel_constraint",
+            "bias_constraint",
+        ]
+    ),
+}
+#: What may vary in each kind of layer: the key in the file and the check of its value, a range or a set of
+#: words.
+_FREE = {
+    "InputLayer": {"batch_shape": "shape"},
+    "Conv2D": {"filters": (1, 1024), "kernel_size": "square", "activation": ("relu",)},
+    "MaxPooling2D": {"pool_size": "square", "strides": "square"},
+    "Dropout": {"rate": "rate"},
+    "Flatten": {},
+    "Dense": {"units": (1, 65536), "activation": ("relu", "softmax")},
+}
+#: What may not vary, with the only value allowed: the one that `build` gives.
+_FIXED = {
+    "InputLayer": {"dtype": "float32", "sparse": False, "ragged": False, "optional": False},
+    "Conv2D": {
+        **_COMMON, **_WEIGHTED, "strides": [1, 1], "padding": "valid", "data_format": "channels_last",
+        "dilation_rate": [1, 1], "groups": 1,
+    },
+    "MaxPooling2D": {**_COMMON, "padding": "valid", "data_format": "channels_last"},
+    "Dropout": {**_COMMON, "seed": None, "noise_shape": None},
+    "Flatten": {**_COMMON, "data_format": "channels_last"},
+    "Dense": {**_COMMON, **_WEIGHTED, "quantization_config": None},
+}  # fmt: skip
+
+
+def parse_architecture(tree: Any, path: Path) -> list[dict]:
+    """Layers as plain data from the parsed ``model.json``; everything not on the allow-list is refused.
+
+    Parameters
+    ----------
+    tree : parsed JSON
+        As `keras.Sequential.to_json` writes it; names and recorded shapes are ignored, since `build` makes
+        its own.
+    path : Path
+        For messages.
+
+    Raises
+    ------
+    InputError
+        Naming the layer and the key.
+    """
+    envelope = {"module", "class_name", "config", "registered_name", "build_config", "compile_config"}
+    config = _opened(tree, "Sequential", "keras", envelope, f"{path}: the network")
+    _allow(config, {"name", "trainable", "dtype", "layers", "build_input_shape"}, f"{path}: the network")
+    found = config.get("layers")
+    if not isinstance(found, list) or not 2 <= len(found) <= MAXIMUM_LAYERS:
+        raise InputError(f"{path}: layers must be a list of 2 to {MAXIMUM_LAYERS} layers")
+    layers = [_parse_layer(layer, f"{path}: layer {number}") for number, layer in enumerate(found, start=1)]
+    weight_shapes(layers, path)
+    return layers
+
+
+def _opened(tree: Any, kind: str | None, module: str, keys: set[str], where: str) -> dict:
+    """The config of a serialised Keras object, once its envelope is known to hold nothing else."""
+    if not isinstance(tree, dict) or not isinstance(tree.get("config"), dict):
+        raise InputError(f"{where}: not a Keras object with a config, found {shown(tree)}; train the network again")
+    _allow(tree, keys, where)
+    if (
+        tree.get("module") != module
+        or tree.get("registered_name") is not None
+        or (kind and tree.get("class_name") != kind)
+    ):
+        raise InputError(
+            f"{where}: {shown(tree.get('class_name'))} of {shown(tree.get('module'))} is not allowed, "
+            f"only {kind or 'layers'} of {module}"
+        )
+    return tree["config"]
+
+
+def _allow(found: dict, keys: set[str], where: str) -> None:
+    unknown = sorted(set(found) - keys)
+    if unknown:
+        raise InputError(f"{where}: unknown key {shown(unknown[0])}; allowed are {', '.join(sorted(keys))}")
+
+
+def _parse_layer(tree: Any, where: str) -> dict:
+    kind = tree.get("class_name") if isinstance(tree, dict) else None
+    if not isinstance(kind, str) or kind not in _FREE:
+        raise InputError(f"{where}: {shown(kind)} is not allowed; allowed are {', '.join(_FREE)}")
+    config = _opened(
+        tree,
+        kind,
+        "keras.layers",
+        {"module", "class_name", "config", "registered_name", "build_config"},
+        where,
+    )
+    free, fixed = _FREE[kind], _FIXED[kind]
+    _allow(config, {"name", *free, *fixed}, f"{where} ({kind})")
+    for key, value in fixed.items():
+        if key not in free and config.get(key, value) != value:
+            raise InputError(f"{where} ({kind}): {key} is {shown(config[key])}; allowed is {shown(value)}")
+    checked = {key: _checked(config.get(key), rule, f"{where} ({kind}): {key}") for key, rule in free.items()}
+    return _as_layer(kind, checked, where)
+
+
+def _as_layer(kind: str, checked: dict, where: str) -> dict:
+    """A layer as `build` takes it: shape without the batch, strides of a pooling equal to its size."""
+    if kind == "InputLayer":
+        return {"class": kind, "shape": checked["batch_shape"]}
+    if checked.pop("strides", None) != checked.get("pool_size"):
+        raise InputError(f"{where} ({kind}): strides must equal pool_size")
+    return {"class": kind, **checked}
+
+
+def _checked(value: Any, rule: Any, what: str) -> Any:
+    """The value, once it keeps its rule: a range of whole numbers, a set of words, or a named form."""
+    if rule == "shape":
+        whole = isinstance(value, list) and len(value) == 4 and all(type(v) is int for v in value[1:])
+        if not whole or value[0] is not None or value[1] != value[2] or not 8 <= value[1] <= 1024 or value[3] != 1:
+            raise InputError(f"{what} is {shown(value)}; allowed is [null, n, n, 1] with n from 8 to 1024")
+        return tuple(value[1:])
+    if rule == "square":
+        if (
+            not isinstance(value, list)
+            or len(value) != 2
+            or value[0] != value[1]
+            or type(value[0]) is not int
+            or not 1 <= value[0] <= 15
+        ):
+            raise InputError(f"{what} is {shown(value)}; allowed is [n, n] with n from 1 to 15")
+        return value[0]
+    if rule == "rate":
+        if type(value) not in (int, float) or not 0 <= value < 1:
+            raise InputError(f"{what} is {shown(value)}; allowed is 0 to below 1")
+        return value
+    if isinstance(rule[0], str):
+        if value not in rule:
+            raise InputError(f"{what} is {shown(value)}; allowed is {' or '.join(rule)}")
+        return value
+    if type(value) is not int or not rule[0] <= value <= rule[1]:
+        raise InputError(f"{what} is {shown(value)}; allowed is a whole number from {rule[0]} to {rule[1]}")
+    return value
+
+
+def weight_shapes(layers: list[dict], path: Path) -> list[tuple[tuple[int, ...], ...]]:
+    """Shapes of the weights (kernel, bias; or none) of each layer, found without building anything.
+
+    Raises
+    ------
+    InputError
+        The layers do not follow one another, or the network is larger than the limits of this module.
+    """
+    if layers[0]["class"] != "InputLayer" or layers[-1]["class"] != "Dense" or layers[-1]["activation"] != "softmax":
+        raise InputError(f"{path}: a network must begin with InputLayer and end with Dense and softmax")
+    shape, shapes = layers[0]["shape"], [()]
+    for number, layer in enumerate(layers[1:], start=2):
+        shape, weights = _follow(shape, layer, f"{path}: layer {number} ({layer['class']})")
+        shapes.append(weights)
+        if math.prod(shape) > MAXIMUM_ACTIVATIONS or sum(math.prod(s) for w in shapes for s in w) > MAXIMUM_WEIGHTS:
+            raise InputError(
+                f"{path}: layer {number} makes the network too large; allowed are {MAXIMUM_WEIGHTS} weights"
+            )
+    return shapes
+
+
+def _follow(shape: tuple[int, ...], layer: dict, where: str) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+    """Shape of a layer's output and of its weights, from the shape of its input."""
+    kind = layer["class"]
+    if (
+        kind == "InputLayer"
+        or (kind in ("Conv2D", "MaxPooling2D", "Flatten")) != (len(shape) == 3)
+        and kind != "Dropout"
+    ):
+        raise InputError(f"{where}: cannot stand here, after a layer of shape {shape}")
+    if kind == "Dropout":
+        return shape, ()
+    if kind == "Flatten":
+        return (math.prod(shape),), ()
+    if kind == "Dense":
+        return (layer["units"],), ((shape[0], layer["units"]), (layer["units"],))
+    height, width, channels = shape
+    if kind == "MaxPooling2D":
+        size = layer["pool_size"]
+        output, weights = (height // size, width // size, channels), ()
+    else:
+        size, filters = layer["kernel_size"], layer["filters"]
+        output, weights = (
+            (height - size + 1, width - size + 1, filters),
+            ((size, size, channels, filters), (filters,)),
+        )
+    if min(output) < 1:
+        raise InputError(f"{where}: nothing is left of a layer of shape {shape}")
+    return output, weights
+
+
+def shown(value: Any) -> str:
+    """A value short enough for a message of one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
