@@ -5,9 +5,7 @@ import pandas as pd
 
 from galclass import plotstyle
 from galclass.isophotes import B4_LIMITS, B6_LIMITS
-
-#: Classes in the order of the thesis's class numbers.
-CLASSES = ("oval", "rectangle", "obround")
+from galclass.network import CLASSES
 
 #: Contours of a picture, at equal steps of the logarithm between the faintest and the brightest pixel.
 _CONTOURS = np.linspace(0.2, 0.9, 6)

@@ -171,10 +171,11 @@ def _numbers(results: Results) -> dict:
 
 
 def _origin(results: Results) -> list[list[str]]:
-    record = next(iter(results.packs.values())).provenance
-    rows = [[f"{name}", version] for name, version in {"python": record["python"], **record["libraries"]}.items()]
-    digests = [[f"code that rendered {run}", pack.provenance["code"][:16]] for run, pack in results.packs.items()]
-    return [["galclass", __version__], *rows, *digests]
+    """Versions, code and inputs behind the table of candidates, digests shortened."""
+    record = results.provenance
+    versions = {"galclass": record["galclass"], "python": record["python"], **record["libraries"]}
+    digests = {"code of the stage verify": record["code"], **record["inputs"]}
+    return [*map(list, versions.items()), *([name, digest[:16]] for name, digest in digests.items())]
 
 
 def _headline_text(headlines: list[dict], output: Path) -> str:

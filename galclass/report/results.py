@@ -29,6 +29,7 @@ class Results:
         Classes of the frames.
     candidates : table
         The candidates, best first.
+    provenance : what that table was made from: versions, code, inputs and their digests
     reference : shape (ny, nx)
         The picture of the reference, between 0 and 1.
     reference_card : what the reference is and what was measured on it
@@ -43,6 +44,7 @@ class Results:
     control: dict
     tables: dict[str, pd.DataFrame]
     candidates: pd.DataFrame
+    provenance: dict
     reference: np.ndarray
     reference_card: dict
 
@@ -60,6 +62,7 @@ def read(folder: Path, runs: list[str]) -> Results:
         control=_read_json(train / "control" / "metrics.json"),
         tables={run: catalog.read_table(folder / "classify" / f"{run}.parquet") for run in runs},
         candidates=catalog.read_table(folder / "verify" / "candidates.parquet"),
+        provenance=catalog.read_provenance(folder / "verify" / "candidates.parquet"),
         reference=images.read_picture(reference / "reference.png")[0],
         reference_card=_read_json(reference / "reference.json"),
     )

@@ -2,10 +2,9 @@
 
 import pandas as pd
 
+from galclass.network import CLASSES
 from galclass.report.results import Results
 from galclass.statistics import wilson_interval
-
-CLASSES = ("oval", "rectangle", "obround")
 
 
 def fractions(table: pd.DataFrame) -> pd.DataFrame:

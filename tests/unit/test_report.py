@@ -33,8 +33,7 @@ def pack() -> images.Pack:
     y, x = np.mgrid[-2:2:24j, -2:2:24j]
     picture = images.stretch(np.exp(-2 * np.hypot(x, 1.5 * y)), 3.0)
     frames = pd.DataFrame({"frame": range(6), "run": "box", "time_gyr": [0, 0, 0.5, 0.5, 1, 1], "label": CLASSES * 2})
-    record = {"python": "3.11", "libraries": {"numpy": "2"}, "code": "0" * 64, "settings": {"depth_dex": 3.0}}
-    return images.Pack(np.stack([picture] * 6), frames, record)
+    return images.Pack(np.stack([picture] * 6), frames, {"settings": {"depth_dex": 3.0}})
 
 
 @pytest.fixture
@@ -64,6 +63,13 @@ def finished(pack) -> results.Results:
         control=metrics(0.34),
         tables={"box": classified(["oval", "oval", "rectangle", "oval", "rectangle", "rectangle"], 2)},
         candidates=pd.DataFrame(rows),
+        provenance={
+            "galclass": "1",
+            "python": "3",
+            "libraries": {"numpy": "2"},
+            "code": "c0de" * 16,
+            "inputs": {"a.h5": "f" * 64},
+        },
         reference=pack.images[0].astype(float),
         reference_card={"name": "a galaxy <b>&"},
     )
@@ -119,6 +125,7 @@ def test_page_is_whole_and_escapes_text(finished):
     assert "a galaxy &lt;b&gt;&amp;" in html
     assert html.count("data:image/png;base64,") == 7
     assert "{{" not in html
+    assert "c0de" * 4 in html and "a.h5" in html
     for headline in values["headlines"]:
         assert headline["value"] in html
 
