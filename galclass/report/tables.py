@@ -123,7 +123,7 @@ def expected(thesis: dict, results: Results, settings: dict) -> dict:
 
 def _expected_training(thesis: dict, results: Results, settings: dict) -> list[list]:
     pictures, test = len(results.shapes.images), results.metrics["test"]["pictures"]
-    early = "stopped early" if settings["train"]["patience"] else ""
+    early = f"at most {settings['train']['epochs']}, early stopping" if settings["train"]["patience"] else ""
     fewer = "fewer pictures of each of the same 108 models" if pictures < thesis["training_pictures"] else ""
     return [
         ["training pictures", thesis["training_pictures"], pictures, fewer],
