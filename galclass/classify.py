@@ -18,7 +18,7 @@ import pandas as pd
 
 from galclass import catalog, images, network, provenance
 from galclass.errors import InputError
-from galclass.files import atomic
+from galclass.files import write_text
 from galclass.network import CLASSES
 
 #: What a table takes over from the pack.
@@ -85,8 +85,7 @@ def _classify_pack(
     table = pd.concat([pack.frames[_FRAME_COLUMNS], classification(probabilities, card["classes"])], axis=1)
     parents = [path, Path(model_folder) / network.CARD_FILE]
     catalog.write_table(target, table, provenance.record("classify", parents, settings))
-    with atomic(target.with_suffix(".out")) as temporary:
-        temporary.write_text(thesis_out(probabilities, card["classes"]))
+    write_text(target.with_suffix(".out"), thesis_out(probabilities, card["classes"]))
     print(summary(path.stem, table), flush=True)
     return table
 

@@ -25,6 +25,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` to `path` in UTF-8, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def require_file(path: Path | str) -> Path:
     """Return `path` if it is a file with something in it, else raise `InputError`."""
     path = Path(path)

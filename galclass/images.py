@@ -181,11 +181,16 @@ def _usable(path: Path, picture: np.ndarray) -> np.ndarray:
     return picture
 
 
+def grey_levels(picture: np.ndarray) -> np.ndarray:
+    """A picture between 0 and 1 in the 256 levels of an 8-bit grey, uint8, the same shape."""
+    return np.clip(np.rint(np.asarray(picture, dtype=float) * 255.0), 0, 255).astype(np.uint8)
+
+
 def png_bytes(picture: np.ndarray, zoom: int = 1) -> bytes:
     """A grey PNG of a picture (ny, nx) between 0 and 1, y up, each pixel `zoom` pixels wide."""
     from PIL import Image
 
-    grey = np.clip(np.rint(np.asarray(picture) * 255.0), 0, 255).astype(np.uint8)[::-1]
+    grey = grey_levels(picture)[::-1]
     buffer = io.BytesIO()
     Image.fromarray(grey.repeat(zoom, axis=0).repeat(zoom, axis=1)).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -24,6 +24,9 @@ from galclass.errors import InputError
 B4_LIMITS = {"rectangle": (-0.145, -0.04), "obround": (-0.08, -0.02), "oval": (-0.02, 0.02)}
 B6_LIMITS = {"rectangle": (-0.009, 0.009), "obround": (0.009, 0.025), "oval": (-1.0, 1.0)}
 
+#: Isophotes to measure in a picture for the eye, in effective radii of its brightness, which end at about two.
+PICTURE_ZONE = (0.8, 1.5)
+
 #: Harmonics fitted beside the ellipse; 8 keeps the corners of a rectangle out of B4.
 ORDERS = (3, 4, 5, 6, 8)
 _EVEN = (4, 6, 8)

@@ -12,10 +12,7 @@ import pandas as pd
 
 from galclass import catalog, images, isophotes, provenance
 from galclass.errors import InputError
-from galclass.isophotes import B4_LIMITS, B6_LIMITS
 from galclass.progress import progress
-
-__all__ = ["B4_LIMITS", "B6_LIMITS", "by_model", "measure", "run", "summary"]
 
 
 def run(pack: Path, settings: dict, output: Path) -> None:

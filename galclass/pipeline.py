@@ -9,7 +9,7 @@ import yaml
 
 from galclass import config
 from galclass.errors import GalclassError
-from galclass.files import atomic, require_file
+from galclass.files import require_file, write_text
 from galclass.provenance import code_digest, fortran_digest
 
 __all__ = ["code_digest", "fortran_digest", "prepare", "reference_inputs", "shell_prefix"]
@@ -63,5 +63,4 @@ def _write_resolved(settings: dict) -> None:
     """Write the configuration unless the file already says the same."""
     text = "# Written by the workflow; edit config/ instead.\n" + yaml.safe_dump(settings, sort_keys=False)
     if not RESOLVED.is_file() or RESOLVED.read_text(encoding="utf-8") != text:
-        with atomic(RESOLVED) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(RESOLVED, text)

@@ -15,7 +15,7 @@ import yaml
 
 from galclass import config, images, isophotes, provenance, units
 from galclass.errors import InputError
-from galclass.files import atomic, require_file
+from galclass.files import atomic, require_file, write_text
 
 #: Figures of the built-in galaxy.
 BUILT_IN = config.ROOT / "config" / "reference" / "leda074886.yaml"
@@ -32,8 +32,6 @@ WHITE = 0.95
 STRANGE_COLOUR = 60.0
 #: and so is one that stands out from the median of its 3 x 3 neighbours by this much of the scale.
 SPECKLE = 0.1
-#: Isophotes to measure in a picture for the eye, in effective radii of its brightness, which ends at two.
-PICTURE_ZONE = (0.8, 1.5)
 PALETTES = ("grey", "leda_false_colour")
 _OVERSAMPLING = 8
 _FWHM_PER_SIGMA = 2.3548200450309493
@@ -253,7 +251,7 @@ def _from_file(path: Path, palette: str, render_settings: dict) -> tuple[np.ndar
         raise InputError(f"{path}: nothing is left of it at {render_settings['pixels']} pixels; give a larger picture")
     picture = images.stretch(values, render_settings["depth_dex"]) if is_flux else values
     unit = "as in the file" if is_flux else "0 to 1, not flux"
-    measured = shape_of(values) if is_flux else shape_of(above_sky(values), PICTURE_ZONE)
+    measured = shape_of(values) if is_flux else shape_of(above_sky(values), isophotes.PICTURE_ZONE)
     return (
         values,
         picture,
@@ -388,5 +386,4 @@ def _write(folder: Path, flux: np.ndarray, picture: np.ndarray, card: dict, head
     with atomic(folder / "reference.fits") as temporary:
         image.writeto(temporary)
     images.write_png(folder / "reference.png", picture)
-    with atomic(folder / "reference.json") as temporary:
-        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / "reference.json", json.dumps(card, indent=1) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from galclass import provenance
 from galclass.errors import ProgramError
-from galclass.files import atomic, require_file
+from galclass.files import require_file, write_text
 from galclass.progress import progress
 from galclass.units import GYR_PER_TIME
 
@@ -35,10 +35,10 @@ def run_merger(initial: Path, program: Path, settings: dict, threads: int, outpu
     require_file(initial)
     output.mkdir(parents=True, exist_ok=True)
     namelist = output / "merger.nml"
-    _write(namelist, merger_namelist(initial, output, settings, threads))
+    write_text(namelist, merger_namelist(initial, output, settings, threads))
     _call(program, namelist)
     record = provenance.record("simulate", [initial, program], settings)
-    _write(output / "provenance.json", json.dumps(record, indent=1))
+    write_text(output / "provenance.json", json.dumps(record, indent=1))
 
 
 def run_shapes(models: list[dict], program: Path, particles: int, output: Path) -> None:
@@ -58,10 +58,10 @@ def run_shapes(models: list[dict], program: Path, particles: int, output: Path) 
     output.mkdir(parents=True, exist_ok=True)
     for model in progress(models, len(models), "shape models"):
         namelist = output / f"{model['model']}.nml"
-        _write(namelist, shape_namelist(model, particles, output))
+        write_text(namelist, shape_namelist(model, particles, output))
         _call(program, namelist)
     record = provenance.record("simulate", [program], {"models": models, "particles": particles})
-    _write(output / "provenance.json", json.dumps(record, indent=1))
+    write_text(output / "provenance.json", json.dumps(record, indent=1))
 
 
 def merger_namelist(initial: Path, output: Path, settings: dict, threads: int) -> str:
@@ -92,11 +92,6 @@ def _namelist(group: str, values: dict) -> str:
         quoted = value.replace("'", "''") if isinstance(value, str) else None
         lines.append(f"  {name} = " + (f"'{quoted}'" if quoted is not None else f"{value!r}"))
     return "\n".join([f"&{group}", *lines, "/", ""])
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _call(program: Path, namelist: Path) -> None:

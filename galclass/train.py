@@ -18,7 +18,7 @@ import pandas as pd
 
 from galclass import catalog, images, network, plotstyle, provenance
 from galclass.errors import ConfigError, InputError
-from galclass.files import atomic
+from galclass.files import atomic, write_text
 from galclass.network import CLASSES
 from galclass.statistics import wilson_interval
 
@@ -359,8 +359,7 @@ def _card(content: images.Pack, classes: list[str], metrics: dict, inputs: list[
 def _write_tables(output: Path, history: pd.DataFrame, metrics: dict, models: pd.Series, parts: pd.Series) -> None:
     with atomic(output / "history.csv") as temporary:
         history.to_csv(temporary, index=False, float_format="%.6g")
-    with atomic(output / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(metrics, indent=1) + "\n")
+    write_text(output / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     with atomic(output / "split.csv") as temporary:
         pd.DataFrame({"model": models.index, "class": models.to_numpy(), "part": parts.to_numpy()}).to_csv(
             temporary, index=False

@@ -27,8 +27,6 @@ HALF_WIDTH = 3.0
 ALIGNED_PIXELS = 64
 #: Brightness below this many standard deviations of the border counts as sky.
 SKY_SIGMA = 3.0
-#: Isophotes to measure in a picture for the eye, in effective radii of its brightness, which ends at two.
-PICTURE_ZONE = (0.8, 1.5)
 #: Largest distance of an inlier from where the transformation puts it [pixels of the zoomed picture].
 _INLIER_PX = 3.0
 _LARGE_PX = 400
@@ -159,7 +157,7 @@ def grey_8bit(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """A picture (0 to 1) as the thesis compared it: 8-bit grey (Pillow) of `shape` (ny, nx), flattened."""
     from PIL import Image
 
-    grey = Image.fromarray(np.clip(np.rint(np.asarray(picture, float) * 255.0), 0, 255).astype(np.uint8))
+    grey = Image.fromarray(images.grey_levels(picture))
     if picture.shape != shape:
         grey = grey.resize(shape[::-1], Image.Resampling.LANCZOS)
     return np.asarray(grey, dtype=float).ravel()
@@ -301,7 +299,7 @@ def sift(picture: np.ndarray, settings: dict) -> tuple[Sequence, np.ndarray | No
     """
     import cv2
 
-    grey = np.clip(np.rint(np.asarray(picture, float) * 255.0), 0, 255).astype(np.uint8)
+    grey = images.grey_levels(picture)
     zoom = min(settings["zoom"], max(1.0, _LARGE_PX / min(grey.shape)))
     large = cv2.resize(grey, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     finder = cv2.SIFT_create(
@@ -361,7 +359,7 @@ def measured_shape(picture: np.ndarray, depth_dex: float | None) -> dict[str, fl
     """
     try:
         if depth_dex is None:
-            shape = isophotes.measure(galaxy_light(picture), *PICTURE_ZONE)
+            shape = isophotes.measure(galaxy_light(picture), *isophotes.PICTURE_ZONE)
         else:
             shape = isophotes.measure(images.unstretch(picture, depth_dex))
     except InputError:
@@ -421,8 +419,8 @@ def percentiles(values: np.ndarray, null: np.ndarray) -> np.ndarray:
 
 def with_percentiles(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the percentile of each score among its rows."""
-    ranked = {f"{name}_percentile": percentiles(table[name].to_numpy(), table[name].to_numpy()) for name in SCORES}
-    return table.assign(**ranked)
+    columns = {f"{name}_percentile": percentiles(table[name].to_numpy(), table[name].to_numpy()) for name in SCORES}
+    return table.assign(**columns)
 
 
 def choose(classified: pd.DataFrame, count: int) -> pd.DataFrame:

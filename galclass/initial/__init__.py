@@ -9,7 +9,7 @@ import numpy as np
 
 from galclass import provenance
 from galclass.errors import ConfigError
-from galclass.files import atomic
+from galclass.files import write_text
 from galclass.initial.orbit import disc_rotation, kepler_state
 from galclass.initial.progenitor import galaxy, scaled
 from galclass.snapshot import Snapshot, join, write
@@ -89,5 +89,5 @@ def run(row: dict, settings: dict, output: Path | str, softening_kpc: float = 0.
     output = Path(output)
     write(output, merger(row, settings, row["seed"], softening_kpc))
     used = {"row": row, "initial": settings, "softening_kpc": softening_kpc}
-    with atomic(output.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(provenance.record("initial", [], used, row["seed"]), indent=1) + "\n")
+    record = provenance.record("initial", [], used, row["seed"])
+    write_text(output.with_suffix(".json"), json.dumps(record, indent=1) + "\n")

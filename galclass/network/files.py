@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from galclass.errors import InputError
-from galclass.files import atomic, require_file
+from galclass.files import atomic, require_file, write_text
 from galclass.network.architecture import parse_architecture, shown, weight_shapes
 from galclass.network.building import build
 from galclass.network.weights import read_weights
@@ -39,8 +39,7 @@ def write(model: Any, folder: Path, card: dict) -> None:
     layers = parse_architecture(json.loads(model.to_json()), folder / MODEL_FILE)
     bare = build(layers)  # a compiled model would write its optimizer's state, twice the weights, into both files
     bare.set_weights(model.get_weights())
-    with atomic(folder / MODEL_FILE) as temporary:
-        temporary.write_text(bare.to_json(indent=1) + "\n")
+    write_text(folder / MODEL_FILE, bare.to_json(indent=1) + "\n")
     with atomic(folder / WEIGHTS_FILE) as temporary, warnings.catch_warnings():
         # Keras 3.15 hands its variables to NumPy 2 in a way that NumPy deprecates.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
@@ -48,8 +47,7 @@ def write(model: Any, folder: Path, card: dict) -> None:
     digests = {name: _digest((folder / name).read_bytes()) for name in (MODEL_FILE, WEIGHTS_FILE)}
     full = {"format": _FORMAT, **card, "digests": digests}
     _check_card(full, layers, folder / CARD_FILE)
-    with atomic(folder / CARD_FILE) as temporary:
-        temporary.write_text(json.dumps(full, indent=1, allow_nan=False) + "\n")
+    write_text(folder / CARD_FILE, json.dumps(full, indent=1, allow_nan=False) + "\n")
 
 
 def _digest(content: bytes) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from galclass import __version__, images, isophotes, plotstyle, train, verify
 from galclass.config import ROOT
-from galclass.files import atomic
+from galclass.files import atomic, write_text
 from galclass.report import figures, tables
 from galclass.report.results import Results, read
 
@@ -33,10 +33,10 @@ def run(folder: Path, settings: dict, output: Path) -> None:
     """
     results = read(folder, settings["initial"]["runs"])
     values = _values(results, settings)
-    _write(output.with_name("headline.txt"), _headline_text(values["headlines"], output))
+    write_text(output.with_name("headline.txt"), _headline_text(values["headlines"], output))
     _write_numbers(results, output.parent)
     _write_overview(results, output.with_name("overview.png"))
-    _write(output, render(values))
+    write_text(output, render(values))
     print(_headline_text(values["headlines"], output), end="")
 
 
@@ -188,9 +188,4 @@ def _write_numbers(results: Results, folder: Path) -> None:
     for run, table in results.tables.items():
         with atomic(folder / f"fractions_{run}.csv") as temporary:
             tables.fractions(table).to_csv(temporary, index=False)
-    _write(folder / "headline.json", json.dumps(tables.headlines(results), indent=1))
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(folder / "headline.json", json.dumps(tables.headlines(results), indent=1))

@@ -3,7 +3,7 @@
 import pytest
 
 from galclass.errors import InputError
-from galclass.files import atomic, require_file
+from galclass.files import atomic, require_file, write_text
 
 
 def test_atomic_write_replaces_the_old_file(tmp_path):
@@ -42,3 +42,9 @@ def test_require_file_says_what_is_wrong(tmp_path):
         require_file(tmp_path / "empty")
     (tmp_path / "full").write_text("x")
     assert require_file(str(tmp_path / "full")) == tmp_path / "full"
+
+
+def test_text_is_written_whole_in_utf8(tmp_path):
+    write_text(tmp_path / "new" / "a.txt", "5 \u00b1 1\n")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"5 \xc2\xb1 1\n"
+    assert len(list((tmp_path / "new").iterdir())) == 1

@@ -150,3 +150,9 @@ def test_contact_sheet_puts_the_first_picture_top_left():
     assert sheet[-1, -1] == pytest.approx(0.2)
     assert sheet[0, 0] == pytest.approx(0.3)
     assert sheet[0, -1] == pytest.approx(0.5)  # nothing there
+
+
+def test_grey_levels_round_and_stay_in_range():
+    levels = images.grey_levels(np.array([-0.1, 0.0, 0.499 / 255, 0.501 / 255, 1.0, 1.2]))
+    assert levels.tolist() == [0, 0, 0, 1, 255, 255]
+    assert levels.dtype == np.uint8
