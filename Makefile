@@ -7,7 +7,7 @@ PYTHON ?= python3
 READY := $(VENV)/ready-$(shell find galclass -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: setup run test docs clean
+.PHONY: setup run test docs generate clean
 
 setup: $(READY)
 
@@ -29,6 +29,10 @@ test: setup
 # The page on the configuration is made from its schema; a test fails when it is stale.
 docs: setup
 	python -c 'from galclass import config; print(config.document(), end="")' > docs/configuration.md
+
+# The multipole expansions of gravity, order 4, as straight-line Fortran; a test fails when they are stale.
+generate:
+	$(PYTHON) fortran/generate/expansion.py 4 > fortran/src/expansion.f90
 
 clean:
 	rm -rf results build .snakemake

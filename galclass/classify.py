@@ -83,10 +83,11 @@ def _classify_pack(
     check_fits(pack, card, path)
     probabilities = network.predict(model, pack.images, settings["batch_size"])
     table = pd.concat([pack.frames[_FRAME_COLUMNS], classification(probabilities, card["classes"])], axis=1)
-    parents = [path, Path(model_folder) / network.CARD_FILE]
-    catalog.write_table(target, table, provenance.record("classify", parents, settings))
+    parents, failed = [path, Path(model_folder) / network.CARD_FILE], pack.provenance.get("quality", "")
+    record = provenance.record("classify", parents, settings) | {"quality": failed}
+    catalog.write_table(target, table, record)
     write_text(target.with_suffix(".out"), thesis_out(probabilities, card["classes"]))
-    print(summary(path.stem, table), flush=True)
+    print(summary(path.stem, table) + (f"; FAILS its quality gates ({failed})" if failed else ""), flush=True)
     return table
 
 

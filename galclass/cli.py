@@ -1,6 +1,7 @@
 """The command line: one verb a stage, each a command that a person can repeat from a log.
 
-Exit codes: 0 all well, 1 an input or a step failed (the rest was done), 2 wrong usage.
+Exit codes: 0 all well, 1 an input or a step failed (the rest was done), 2 wrong usage, 75 a simulation was asked to
+stop before its end (the same command continues it).
 """
 
 import json
@@ -119,10 +120,11 @@ def simulate_merger(
     threads: Annotated[int, typer.Option(min=1, help="OpenMP threads.")] = 1,
     config: Config = _NONE,
 ) -> None:
-    """Evolve initial conditions to a folder of snapshots."""
+    """Evolve initial conditions to a folder of snapshots; continues a run that was stopped or killed."""
     from galclass import simulate as stage
 
-    stage.run_merger(initial, program, _settings(config)["simulate"], threads, output)
+    if not stage.run_merger(initial, program, _settings(config)["simulate"], threads, output):
+        raise typer.Exit(stage.STOPPED)
 
 
 @simulate_app.command("shapes")

@@ -1,5 +1,6 @@
 """The compiled Fortran kernels (gravity, leapfrog, projection, moments) as checked functions on arrays."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -9,28 +10,33 @@ from galclass import sources
 from galclass.errors import InputError, ProgramError
 
 _ROOT = Path(__file__).resolve().parent.parent
-_PRECISIONS = {"single": 1, "double": 2}
+#: Ways to compute gravity: the tree; all pairs in single precision; all pairs in double precision.
+SOLVERS = {"tree": 1, "direct": 2, "direct_double": 3}
 
 
 def accelerations(
     positions: np.ndarray,
     masses: np.ndarray,
     softening_kpc: float,
-    precision: str = "single",
+    solver: str = "tree",
+    accuracy: float = 0.01,
     threads: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Accelerations and potentials by direct summation with Plummer softening (Aarseth 1963).
+    """Accelerations and potentials of particles under their own gravity, with Plummer softening (Aarseth 1963).
 
     Parameters
     ----------
     positions : array (n, 3)
         [kpc]
     masses : array (n,)
-        [1e10 Msun]
+        [1e10 Msun], at least 0.
     softening_kpc : float
-        At least 0.
-    precision : {"single", "double"}
-        Of the pair sums; single is right to about 1e-6.
+        At least 0; above 0 for the tree.
+    solver : {"tree", "direct", "direct_double"}
+        A fast multipole method (fortran/src/tree_gravity.f90), or the sum over all pairs in single precision, right to
+        about 1e-6, or in double precision.
+    accuracy : float
+        Of the tree: largest error of one pair of cells over the acceleration; 0.01 gives about 0.3 % in the force.
     threads : int
         0 for all; the result has the same bits for any number.
 
@@ -44,13 +50,14 @@ def accelerations(
     Raises
     ------
     InputError
-        Shapes do not match, a number is not finite, or particles coincide without softening.
+        Shapes do not match, a value is out of range, or particles coincide without softening.
     """
     positions = _vectors("positions", positions)
-    masses = _scalars("masses", masses, positions)
+    masses = _masses(masses, positions)
     acceleration, potential, status, message = _compiled().accelerations(
-        positions.T, masses, _softening(softening_kpc), _precision(precision), _threads(threads)
-    )
+        positions.T, masses, _softening(softening_kpc), _solver(solver), _above_zero("accuracy", accuracy),
+        _threads(threads),
+    )  # fmt: skip
     _raise(status, message)
     return np.ascontiguousarray(acceleration.T), potential
 
@@ -62,27 +69,32 @@ def integrate(
     softening_kpc: float,
     time_step: float,
     steps: int,
-    precision: str = "double",
+    levels: int = 0,
+    step_accuracy: float = 0.1,
+    solver: str = "tree",
+    accuracy: float = 0.01,
     threads: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Particles evolved under their own gravity with the leapfrog (kick, drift, kick; Quinn et al. 1997).
+    """Particles evolved under their own gravity with the leapfrog in block time steps (Quinn et al. 1997).
 
     Parameters
     ----------
     positions, velocities : array (n, 3)
         [kpc], [km/s]
     masses : array (n,)
-        [1e10 Msun]
+        [1e10 Msun], at least 0.
     softening_kpc : float
-        At least 0.
+        At least 0; above 0 for the tree and for block steps.
     time_step : float
-        [kpc/(km/s)]; a negative one goes back in time.
+        Longest step [kpc/(km/s)]; a negative one goes back in time.
     steps : int
-        At least 0.
-    precision : {"single", "double"}
-        Of the pair sums.
-    threads : int
-        0 for all.
+        How many of them, at least 0.
+    levels : int
+        The shortest step is the longest over 2**levels; 0 (all steps equal) to 20.
+    step_accuracy : float
+        eta of the criterion dt = sqrt(2 eta softening / a), a the larger of acceleration and potential^2 / (G M).
+    solver, accuracy, threads
+        As for `accelerations`.
 
     Returns
     -------
@@ -92,16 +104,22 @@ def integrate(
     Raises
     ------
     InputError
-        As `accelerations`; or `steps` is negative, or `time_step` not finite.
+        As `accelerations`; or `steps` or `levels` is out of range, or `time_step` not finite.
     """
     positions, velocities = _vectors("positions", positions), _vectors("velocities", velocities)
-    masses = _scalars("masses", masses, positions)
+    masses = _masses(masses, positions)
     if velocities.shape != positions.shape:
         raise InputError(f"velocities: shape {velocities.shape}, allowed is that of positions, {positions.shape}")
-    if not (np.isfinite(time_step) and steps >= 0):
-        raise InputError(f"time_step {time_step}, steps {steps}: allowed are a finite time_step and steps >= 0")
+    if not (np.isfinite(time_step) and steps >= 0 and 0 <= levels <= 20):
+        raise InputError(
+            f"time_step {time_step}, steps {steps}, levels {levels}:"
+            " allowed are a finite time_step, steps >= 0 and levels from 0 to 20"
+        )
+    if levels > 0 and softening_kpc == 0:
+        raise InputError(f"levels {levels} with softening_kpc 0: block steps need a softening > 0")
     new_positions, new_velocities, status, message = _compiled().integrate(
-        positions.T, velocities.T, masses, _softening(softening_kpc), time_step, steps, _precision(precision),
+        positions.T, velocities.T, masses, _softening(softening_kpc), time_step, steps, levels,
+        _above_zero("step_accuracy", step_accuracy), _solver(solver), _above_zero("accuracy", accuracy),
         _threads(threads),
     )  # fmt: skip
     _raise(status, message)
@@ -206,6 +224,8 @@ def _compiled():
 
 
 def _import():
+    # OpenMP reads this when it is loaded. Threads that spin while they wait are a catastrophe on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         from galclass import _kernels
     except ImportError as error:
@@ -253,10 +273,23 @@ def _softening(softening_kpc: float) -> float:
     return softening_kpc
 
 
-def _precision(precision: str) -> int:
-    if precision not in _PRECISIONS:
-        raise InputError(f"precision {precision!r}: allowed are 'single' and 'double'")
-    return _PRECISIONS[precision]
+def _masses(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    values = _scalars("masses", values, positions)
+    if values.min() < 0:
+        raise InputError(f"masses: smallest is {values.min()}, allowed is >= 0")
+    return values
+
+
+def _solver(solver: str) -> int:
+    if solver not in SOLVERS:
+        raise InputError(f"solver {solver!r}: allowed are {', '.join(map(repr, SOLVERS))}")
+    return SOLVERS[solver]
+
+
+def _above_zero(name: str, value: float) -> float:
+    if not 0 < value < np.inf:
+        raise InputError(f"{name} {value}: allowed is a finite number > 0")
+    return value
 
 
 def _threads(threads: int) -> int:

@@ -49,9 +49,13 @@ def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, d
 
 
 def shell_prefix() -> str:
-    """Shell code before every command: the environment Snakemake runs in also holds `galclass`."""
+    """Shell code before every command: the environment Snakemake runs in also holds `galclass`.
+
+    `tee` outlives the signals that ask a whole job to stop, so that a log also holds the last words of the command.
+    """
     # The first words are those that a prefix of our own would replace.
-    return f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    path = f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    return path + """tee() (trap '' INT TERM USR1; exec tee "$@"); """
 
 
 def reference_inputs(settings: dict) -> list[str]:

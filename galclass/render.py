@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galclass import images, kernels, provenance, snapshot, vectors
+from galclass import images, kernels, provenance, quality, snapshot, vectors
 from galclass.errors import InputError
 from galclass.progress import progress
 from galclass.units import GYR_PER_TIME
@@ -111,7 +111,11 @@ def _run(files: list[Path], picture: Callable[[Path], Pictures], settings: dict,
             failures.append(error)
     if done:
         present = [file for file in files if file.exists()]
-        _write(output, done, provenance.record("render", present, settings, settings["seed"]))
+        record = provenance.record("render", present, settings, settings["seed"])
+        failed = quality.mark(sorted({file.parent for file in files}))
+        if failed:
+            print(f"render: {what} FAILS its quality gates ({failed}); its pictures are marked", flush=True)
+        _write(output, done, record | {"quality": failed})
     _raise_failures(failures, len(files), output)
 
 
@@ -141,7 +145,8 @@ def _folder_snapshots(folder: Path) -> list[Path]:
 
 
 def _looks_like_snapshot(file: Path) -> bool:
-    return file.name.startswith("snap") or file.suffix in _SNAPSHOT_SUFFIXES
+    whole = file.suffix != ".partial"  # what a running or killed merger is writing
+    return whole and file.name.startswith("snap") or file.suffix in _SNAPSHOT_SUFFIXES
 
 
 def project(stars: snapshot.Snapshot, views: Views, field_kpc: float, settings: dict) -> np.ndarray:

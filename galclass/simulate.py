@@ -1,23 +1,42 @@
 """The simulations: the Fortran programs `merger` and `shape`, driven by namelists written from the configuration."""
 
+import contextlib
+import fcntl
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from galclass import provenance
+from galclass import provenance, quality
 from galclass.errors import ProgramError
 from galclass.files import require_file, write_text
 from galclass.progress import progress
 from galclass.units import GYR_PER_TIME
 
+#: Exit code of a merger that stopped in good order before its end, as sysexits.h's EX_TEMPFAIL.
+STOPPED = 75
+
+#: The values of the configuration that decide what a merger does; the others decide when and how fast.
+_DECISIVE = ("end_time_gyr", "time_step_gyr", "time_step_levels", "time_step_accuracy", "softening_kpc", "snapshots",
+             "solver", "force_accuracy")  # fmt: skip
+#: What a merger leaves in its folder.
+_PRODUCTS = ("snapshot_*", "checkpoint*", "energy.csv*", quality.FILE)
+#: Signals that ask a merger to stop: from a person, from Slurm, and from Slurm ahead of its time limit.
+_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 #: Height of a shape model over its short half-axis; it matters only where a model is tilted.
 _SHAPE_HEIGHT_OVER_MINOR = 0.2
 
 
-def run_merger(initial: Path, program: Path, settings: dict, threads: int, output: Path) -> None:
-    """Evolve the initial conditions `initial` to a folder of snapshots and an energy log.
+def run_merger(initial: Path, program: Path, settings: dict, threads: int, output: Path) -> bool:
+    """Evolve the initial conditions `initial` to a folder of snapshots and an energy log, and judge the run.
+
+    The folder may hold the beginning of this run: the merger then goes on from its last checkpoint. If it holds
+    another run (other settings, initial conditions or program), it is cleared first. What is complete stays, and
+    only its quality is judged again.
 
     Parameters
     ----------
@@ -30,15 +49,102 @@ def run_merger(initial: Path, program: Path, settings: dict, threads: int, outpu
     threads : int
         OpenMP threads; the snapshots have the same bytes for any number of them.
     output : path
-        Folder for snapshot_000.dat ..., energy.csv, merger.nml and provenance.json.
+        Folder for snapshot_000.dat ..., energy.csv, quality.csv (written last), merger.nml and provenance.json.
+
+    Returns
+    -------
+    bool
+        Whether the run is complete; if not, it was asked to stop, and the same call continues it.
     """
-    require_file(initial)
+    record = provenance.record("simulate", [require_file(initial), require_file(program)], settings)
     output.mkdir(parents=True, exist_ok=True)
-    namelist = output / "merger.nml"
-    write_text(namelist, merger_namelist(initial, output, settings, threads))
-    _call(program, namelist)
-    record = provenance.record("simulate", [initial, program], settings)
-    write_text(output / "provenance.json", json.dumps(record, indent=1))
+    with _alone(output) as lock:
+        _clear_other_run(output, record)
+        write_text(output / "provenance.json", json.dumps(record, indent=1))
+        if _is_complete(output, settings["snapshots"]):
+            print(f"simulate: {output} is complete already; delete the folder to simulate it again", flush=True)
+        else:
+            write_text(output / "merger.nml", merger_namelist(initial, output, settings, threads))
+            if not _evolve(program, output / "merger.nml", lock):
+                return False
+        verdicts = quality.judge(output / "energy.csv", settings["gates"])
+        quality.write(output, verdicts)
+    failed = quality.failures(verdicts)
+    print(f"simulate: {output} " + (f"FAILS its quality gates: {failed}" if failed else "passes its quality gates"))
+    return True
+
+
+def _clear_other_run(output: Path, record: dict) -> None:
+    """Remove what another run has left in the folder, and say so."""
+    left = [path for pattern in _PRODUCTS for path in output.glob(pattern)]
+    change = _change(output / "provenance.json", record) if left else ""
+    if change:
+        print(f"simulate: {output} holds a run with other {change}; it is started anew", flush=True)
+        for path in left:
+            path.unlink()
+
+
+def _change(recorded: Path, record: dict) -> str:
+    """What decides a run and was different when it was recorded; empty if nothing was."""
+    try:
+        old = json.loads(recorded.read_text(encoding="utf-8"))
+        digests = dict(zip(("initial conditions", "program"), old["inputs"].values(), strict=True))
+        old_settings = old["settings"]
+    except (OSError, ValueError, KeyError):
+        return "provenance"
+    now = dict(zip(digests, record["inputs"].values(), strict=True))
+    changed = [name for name in digests if digests[name] != now[name]]
+    changed += [f"{key} ({old_settings.get(key)}, now {record['settings'][key]})" for key in _DECISIVE
+                if old_settings.get(key) != record["settings"][key]]  # fmt: skip
+    return ", ".join(changed)
+
+
+def _is_complete(output: Path, snapshots: int) -> bool:
+    """Whether the folder holds a whole run: its log, which is named last, and every snapshot, all of one size."""
+    files = [output / f"snapshot_{number:03d}.dat" for number in range(snapshots + 1)]
+    there = (output / "energy.csv").is_file() and all(file.is_file() for file in files)
+    return there and len({file.stat().st_size for file in files}) == 1
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[int]:
+    """Wait until no other process is at work in the folder; yields the descriptor that says that we are.
+
+    Whoever inherits the descriptor is at work, too: a merger whose parent was killed goes on to its end.
+    """
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"simulate: another process is at work in {folder}; waiting for it to end", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks
+        yield lock.fileno()
+
+
+def _evolve(program: Path, namelist: Path, lock: int) -> bool:
+    """Run a merger, passing on signals that ask it to stop; returns whether it came to its end."""
+    asked: list[int] = []
+    merger: subprocess.Popen | None = None
+
+    def pass_on(number: int, _) -> None:
+        asked.append(number)
+        if merger is not None:
+            merger.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in _ASKING}
+    try:
+        merger = _start(program, namelist, lock)
+        for number in asked:
+            merger.send_signal(number)
+        code = merger.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if code not in (0, STOPPED):
+        raise _failed(program, namelist, code)
+    return code == 0
 
 
 def run_shapes(models: list[dict], program: Path, particles: int, output: Path) -> None:
@@ -65,13 +171,15 @@ def run_shapes(models: list[dict], program: Path, particles: int, output: Path) 
 
 
 def merger_namelist(initial: Path, output: Path, settings: dict, threads: int) -> str:
-    """The namelist of a merger: whole steps between snapshots, none longer than the step asked for."""
+    """The namelist of a merger: whole longest steps between snapshots, none longer than the step asked for."""
     interval = settings["end_time_gyr"] / GYR_PER_TIME / settings["snapshots"]
     steps = math.ceil(interval / (settings["time_step_gyr"] / GYR_PER_TIME) * (1 - 1e-12))
     return _namelist("merger", {
         "initial": str(initial), "output": str(output), "time_step": interval / steps, "steps_per_snapshot": steps,
-        "snapshots": settings["snapshots"], "softening": settings["softening_kpc"],
-        "precision": settings["precision"], "threads": threads,
+        "snapshots": settings["snapshots"], "levels": settings["time_step_levels"],
+        "step_accuracy": settings["time_step_accuracy"], "softening": settings["softening_kpc"],
+        "solver": settings["solver"], "accuracy": settings["force_accuracy"], "threads": threads,
+        "checkpoint_interval": 60.0 * settings["checkpoint_minutes"], "wall_time": 60.0 * settings["wall_time_minutes"],
     })  # fmt: skip
 
 
@@ -95,13 +203,25 @@ def _namelist(group: str, values: dict) -> str:
 
 
 def _call(program: Path, namelist: Path) -> None:
-    """Run a program on its namelist; what it prints passes through."""
+    """Run a program on its namelist to its end."""
+    code = _start(program, namelist).wait()
+    if code != 0:
+        raise _failed(program, namelist, code)
+
+
+def _start(program: Path, namelist: Path, *inherited: int) -> subprocess.Popen:
+    """Start a program on its namelist, with open files that it inherits; what it prints passes through."""
     command = [str(require_file(program).resolve()), str(namelist)]
     try:
-        subprocess.run(command, check=True, stdout=sys.stdout.fileno())
+        # Threads that spin while they wait for each other are a catastrophe on a busy machine.
+        environment = {"OMP_WAIT_POLICY": "passive"} | os.environ
+        return subprocess.Popen(command, stdout=sys.stdout.fileno(), pass_fds=inherited, env=environment)
     except OSError as error:
         raise ProgramError(f"{program}: cannot be run ({error.strerror}); build it with `galclass compile`") from error
-    except subprocess.CalledProcessError as error:
-        raise ProgramError(
-            f"{program} {namelist}: ended with code {error.returncode}; its message stands above"
-        ) from error
+
+
+def _failed(program: Path, namelist: Path, code: int) -> ProgramError:
+    """The error of a program that ended with a code other than 0."""
+    if code < 0:
+        return ProgramError(f"{program} {namelist}: was killed by signal {-code}; the same command continues")
+    return ProgramError(f"{program} {namelist}: ended with code {code}; its message stands above")

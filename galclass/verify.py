@@ -76,7 +76,7 @@ def run(
     packs : the packs that were classified; all their frames are the null
     reference : folder written by `galclass reference`, or a picture
     settings : `candidates` (how many) and `sift`
-    output : the table (.parquet; .csv beside it)
+    output : the table (.parquet; .csv beside it); its column `quality` names the gates that a candidate's run fails
 
     Raises
     ------
@@ -91,7 +91,9 @@ def run(
     )
     table = _join(with_percentiles(scored), chosen)
     table = pd.concat([table, _shapes(table, contents, target)], axis=1)
-    table = ranked(table)
+    table = ranked(table).assign(quality=table["run"].map(_quality_marks(contents)))
+    if (marked := (table["quality"] != "").sum()) > 0:
+        print(f"verify: {marked} of {len(table)} candidates come from runs that FAIL their quality gates", flush=True)
     sources = [*classified, *packs, reference_picture(reference)]
     catalog.write_table(output, table, provenance.record("verify", sources, settings))
     return table
@@ -109,6 +111,11 @@ def pictures(files: Sequence[Path], reference: Path, settings: dict, depth_dex: 
     scored = with_percentiles(pd.concat(tables, ignore_index=True)) if tables else pd.DataFrame({"input": []})
     return [{"file": str(path), **({"error": answer} if isinstance(answer, str) else _best(scored, number))}
             for number, (path, answer) in enumerate(zip(files, answers, strict=True))]  # fmt: skip
+
+
+def _quality_marks(packs: Sequence[images.Pack]) -> dict[str, str]:
+    """The quality gates that each run fails, empty if none, as its pack says."""
+    return {run: pack.provenance.get("quality", "") for pack in packs for run in pack.frames["run"].unique()}
 
 
 # --- the reference

@@ -3,9 +3,11 @@
 !> usage: shape NAMELIST
 program shape
   use, intrinsic :: iso_fortran_env, only: error_unit
+  use galclass_kinds, only: dp
   use galclass_errors, only: error_t
   use galclass_files, only: make_parent
   use galclass_gadget, only: write_gadget
+  use galclass_particles, only: particles_t
   use galclass_shape_settings, only: shape_settings_t, read_shape_settings
   use galclass_shape_model, only: sample_shape
   implicit none
@@ -23,6 +25,8 @@ contains
     !> Allocated if something failed
     type(error_t), allocatable, intent(out) :: error
     type(shape_settings_t) :: settings
+    type(particles_t) :: galaxy
+    integer :: i
     character(len=4096) :: namelist
 
     if (command_argument_count() /= 1) then
@@ -33,7 +37,9 @@ contains
     call read_shape_settings(trim(namelist), settings, error)
     if (.not. allocated(error)) call make_parent(settings%output, error)
     if (.not. allocated(error)) then
-      call write_gadget(settings%output, sample_shape(settings%model, settings%particles, settings%seed), error)
+      galaxy = sample_shape(settings%model, settings%particles, settings%seed)
+      call write_gadget(settings%output, 0.0_dp, galaxy, galaxy%positions, galaxy%velocities, galaxy%masses, &
+                        [(i, i=1, settings%particles)], error)
     end if
   end subroutine main
 end program shape

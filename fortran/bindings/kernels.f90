@@ -5,10 +5,11 @@
 !> (n, 3) array of Python is the (3, n) array here.
 
 !> Accelerations and potentials of particles under their own gravity.
-subroutine accelerations(n, positions, masses, softening, precision, threads, acceleration, potential, status, message)
+subroutine accelerations(n, positions, masses, softening, solver, accuracy, threads, acceleration, potential, status, message)
   use, intrinsic :: iso_c_binding, only: c_double, c_int
   use galclass_errors, only: error_t
-  use galclass_gravity_direct, only: direct => accelerations
+  use galclass_gravity, only: gravity_t
+  use galclass_leapfrog, only: stepping_t, leapfrog_t, start_leapfrog
   implicit none
   !> Number of particles
   integer(c_int), intent(in) :: n
@@ -18,8 +19,10 @@ subroutine accelerations(n, positions, masses, softening, precision, threads, ac
   real(c_double), intent(in) :: masses(n)
   !> Softening length [kpc]
   real(c_double), intent(in) :: softening
-  !> 1 single, 2 double
-  integer(c_int), intent(in) :: precision
+  !> 1 tree, 2 direct summation in single, 3 in double precision
+  integer(c_int), intent(in) :: solver
+  !> Opening parameter of the tree
+  real(c_double), intent(in) :: accuracy
   !> Number of threads, 0 for all
   integer(c_int), intent(in) :: threads
   !> Accelerations [(km/s)^2/kpc], shape (3, n)
@@ -31,20 +34,28 @@ subroutine accelerations(n, positions, masses, softening, precision, threads, ac
   !> What is wrong otherwise
   character(len=256), intent(out) :: message
   !f2py threadsafe
+  real(c_double), allocatable :: x(:, :), v(:, :), m(:)
   type(error_t), allocatable :: error
+  type(leapfrog_t) :: state
 
-  call direct(positions, masses, softening, precision, threads, acceleration, potential, error)
+  allocate (x, source=positions)
+  allocate (m, source=masses)
+  allocate (v(3, n), source=0.0_c_double)
+  call start_leapfrog(x, v, m, 0.0_c_double, gravity_t(solver, softening, accuracy, threads), stepping_t(), state, error)
+  acceleration(:, state%origin) = state%accelerations
+  potential(state%origin) = state%potentials
   status = merge(1_c_int, 0_c_int, allocated(error))
   message = ''
   if (allocated(error)) message = error%message
 end subroutine accelerations
 
 !> Particles evolved with the leapfrog.
-subroutine integrate(n, positions, velocities, masses, softening, time_step, steps, precision, threads, &
-                     new_positions, new_velocities, status, message)
+subroutine integrate(n, positions, velocities, masses, softening, time_step, steps, levels, step_accuracy, solver, accuracy, &
+                     threads, new_positions, new_velocities, status, message)
   use, intrinsic :: iso_c_binding, only: c_double, c_int
   use galclass_errors, only: error_t
-  use galclass_leapfrog, only: gravity_t, leapfrog_t, start_leapfrog, advance
+  use galclass_gravity, only: gravity_t
+  use galclass_leapfrog, only: stepping_t, leapfrog_t, start_leapfrog, advance
   implicit none
   !> Number of particles
   integer(c_int), intent(in) :: n
@@ -56,12 +67,18 @@ subroutine integrate(n, positions, velocities, masses, softening, time_step, ste
   real(c_double), intent(in) :: masses(n)
   !> Softening length [kpc]
   real(c_double), intent(in) :: softening
-  !> Time step [kpc/(km/s)]
+  !> Longest time step [kpc/(km/s)]
   real(c_double), intent(in) :: time_step
-  !> Number of steps
+  !> Number of longest steps
   integer(c_int), intent(in) :: steps
-  !> 1 single, 2 double
-  integer(c_int), intent(in) :: precision
+  !> Deepest level of the block steps, 0 for fixed steps
+  integer(c_int), intent(in) :: levels
+  !> eta of the time step criterion
+  real(c_double), intent(in) :: step_accuracy
+  !> 1 tree, 2 direct summation in single, 3 in double precision
+  integer(c_int), intent(in) :: solver
+  !> Opening parameter of the tree
+  real(c_double), intent(in) :: accuracy
   !> Number of threads, 0 for all
   integer(c_int), intent(in) :: threads
   !> Positions afterwards [kpc], shape (3, n)
@@ -73,16 +90,21 @@ subroutine integrate(n, positions, velocities, masses, softening, time_step, ste
   !> What is wrong otherwise
   character(len=256), intent(out) :: message
   !f2py threadsafe
+  real(c_double), allocatable :: x(:, :), v(:, :), m(:)
   type(error_t), allocatable :: error
   type(leapfrog_t) :: state
   integer :: step
 
-  call start_leapfrog(positions, velocities, masses, 0.0_c_double, gravity_t(softening, precision, threads), state, error)
+  allocate (x, source=positions)
+  allocate (v, source=velocities)
+  allocate (m, source=masses)
+  call start_leapfrog(x, v, m, 0.0_c_double, gravity_t(solver, softening, accuracy, threads), &
+                      stepping_t(levels, step_accuracy), state, error)
   do step = 1, steps
     if (.not. allocated(error)) call advance(state, time_step, error)
   end do
-  new_positions = state%positions
-  new_velocities = state%velocities
+  new_positions(:, state%origin) = state%positions
+  new_velocities(:, state%origin) = state%velocities
   status = merge(1_c_int, 0_c_int, allocated(error))
   message = ''
   if (allocated(error)) message = error%message

@@ -3,7 +3,7 @@ module galclass_diagnostics
   use galclass_kinds, only: dp
   implicit none
   private
-  public :: kinetic_energy, potential_energy, momentum, angular_momentum
+  public :: kinetic_energy, potential_energy, momentum, angular_momentum, centre_of_mass
 
 contains
 
@@ -70,4 +70,22 @@ contains
       end associate
     end do
   end function angular_momentum
+
+  !> Centre of mass [kpc].
+  pure function centre_of_mass(positions, masses) result(centre)
+    !> Positions [kpc], shape (3, n)
+    real(dp), intent(in) :: positions(:, :)
+    !> Masses [1e10 Msun], shape (n)
+    real(dp), intent(in) :: masses(:)
+    real(dp) :: centre(3), total
+    integer :: i
+
+    centre = 0
+    total = 0
+    do i = 1, size(masses)
+      centre = centre + masses(i)*positions(:, i)
+      total = total + masses(i)
+    end do
+    centre = centre/total
+  end function centre_of_mass
 end module galclass_diagnostics

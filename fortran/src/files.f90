@@ -1,10 +1,11 @@
-!> What a program needs from the file system: folders, and a rename that replaces the old file in one step.
+!> What a program needs from the file system: folders, files that appear whole or not at all, and their removal.
 module galclass_files
-  use, intrinsic :: iso_c_binding, only: c_char, c_int, c_null_char
-  use galclass_errors, only: error_t, file_error
+  use, intrinsic :: iso_c_binding, only: c_associated, c_char, c_int, c_long, c_null_char, c_ptr
+  use galclass_kinds, only: i8
+  use galclass_errors, only: error_t, file_error, text
   implicit none
   private
-  public :: make_folder, make_parent, replace_file
+  public :: make_folder, make_parent, file_length, finish_file, remove_file
 
   interface
     function c_rename(from, to) bind(c, name='rename') result(status)
@@ -13,12 +14,56 @@ module galclass_files
       integer(c_int) :: status
     end function c_rename
 
+    function c_remove(path) bind(c, name='remove') result(status)
+      import :: c_char, c_int
+      character(kind=c_char), intent(in) :: path(*)
+      integer(c_int) :: status
+    end function c_remove
+
     function c_mkdir(path, mode) bind(c, name='mkdir') result(status)
       import :: c_char, c_int
       character(kind=c_char), intent(in) :: path(*)
       integer(c_int), value :: mode
       integer(c_int) :: status
     end function c_mkdir
+
+    function c_fopen(path, mode) bind(c, name='fopen') result(stream)
+      import :: c_char, c_ptr
+      character(kind=c_char), intent(in) :: path(*), mode(*)
+      type(c_ptr) :: stream
+    end function c_fopen
+
+    function c_fseek(stream, offset, whence) bind(c, name='fseek') result(status)
+      import :: c_int, c_long, c_ptr
+      type(c_ptr), value :: stream
+      integer(c_long), value :: offset
+      integer(c_int), value :: whence
+      integer(c_int) :: status
+    end function c_fseek
+
+    function c_ftell(stream) bind(c, name='ftell') result(place)
+      import :: c_long, c_ptr
+      type(c_ptr), value :: stream
+      integer(c_long) :: place
+    end function c_ftell
+
+    function c_fileno(stream) bind(c, name='fileno') result(descriptor)
+      import :: c_int, c_ptr
+      type(c_ptr), value :: stream
+      integer(c_int) :: descriptor
+    end function c_fileno
+
+    function c_fsync(descriptor) bind(c, name='fsync') result(status)
+      import :: c_int
+      integer(c_int), value :: descriptor
+      integer(c_int) :: status
+    end function c_fsync
+
+    function c_fclose(stream) bind(c, name='fclose') result(status)
+      import :: c_int, c_ptr
+      type(c_ptr), value :: stream
+      integer(c_int) :: status
+    end function c_fclose
   end interface
 
 contains
@@ -54,17 +99,83 @@ contains
     if (slash > 1) call make_folder(file(:slash - 1), error)
   end subroutine make_parent
 
-  !> Give a finished file its name, replacing an older file of that name.
-  subroutine replace_file(from, to, error)
-    !> Path of the finished file
-    character(len=*), intent(in) :: from
-    !> Path it shall have, in the same folder
-    character(len=*), intent(in) :: to
-    !> Allocated if the file cannot be renamed
-    type(error_t), allocatable, intent(out) :: error
+  !> Length of a file on the disk [bytes], -1 if there is none. `inquire` would tell how much was written to a file that
+  !> is open, whether or not it arrived.
+  function file_length(file) result(bytes)
+    !> Path of the file
+    character(len=*), intent(in) :: file
+    integer(i8) :: bytes
+    integer(c_int), parameter :: seek_end = 2
+    type(c_ptr) :: stream
+    integer(c_int) :: status
 
-    if (c_rename(trim(from)//c_null_char, trim(to)//c_null_char) /= 0) then
-      error = file_error(to, 'cannot be written (renaming '//trim(from)//' failed): check permissions and space')
+    bytes = -1
+    stream = c_fopen(file//c_null_char, 'r'//c_null_char)
+    if (.not. c_associated(stream)) return
+    if (c_fseek(stream, 0_c_long, seek_end) == 0) bytes = c_ftell(stream)
+    status = c_fclose(stream)
+  end function file_length
+
+  !> Close a file that was written under a temporary name, and rename it once it is whole and on the disk.
+  !>
+  !> What does not fit the disk is lost without a word when gfortran's library empties its buffer, so the length of the
+  !> file is what tells.
+  subroutine finish_file(unit, temporary, file, failed, bytes, error)
+    !> Its unit; closed afterwards
+    integer, intent(in) :: unit
+    !> Path it has; removed if it is not whole
+    character(len=*), intent(in) :: temporary
+    !> Path it shall have, in the same folder; an older file of that name is replaced
+    character(len=*), intent(in) :: file
+    !> Whether a statement that wrote it reported an error
+    logical, intent(in) :: failed
+    !> Length it must have [bytes]
+    integer(i8), intent(in) :: bytes
+    !> Allocated if the file is not there and whole under its name
+    type(error_t), allocatable, intent(out) :: error
+    integer(i8) :: found
+    integer :: iostat
+    logical :: whole
+
+    close (unit, iostat=iostat)
+    found = file_length(temporary)
+    call sync(temporary, 'r+', whole)
+    if (failed .or. iostat /= 0 .or. found /= bytes .or. .not. whole) then
+      error = file_error(file, 'cannot be written whole ('//text(max(found, 0_i8))//' of '//text(bytes)// &
+                         ' bytes): check the space left')
+      call remove_file(temporary)
+    else if (c_rename(temporary//c_null_char, file//c_null_char) /= 0) then
+      error = file_error(file, 'cannot be written (renaming '//temporary//' failed): check permissions')
+    else
+      ! The name, too, must survive a power cut. Where folders cannot be synced, nothing more can be done.
+      call sync(file(:index(file, '/', back=.true.))//'.', 'r', whole)
     end if
-  end subroutine replace_file
+  end subroutine finish_file
+
+  !> Remove a file if there is one.
+  subroutine remove_file(file)
+    !> Path of the file
+    character(len=*), intent(in) :: file
+    integer(c_int) :: status
+
+    status = c_remove(file//c_null_char)
+  end subroutine remove_file
+
+  !> Wait until everything written to a file is on the disk; it goes by file, whoever wrote it.
+  subroutine sync(file, mode, done)
+    !> Path of the file or folder
+    character(len=*), intent(in) :: file
+    !> How to open it: 'r' or 'r+'
+    character(len=*), intent(in) :: mode
+    !> Whether it is
+    logical, intent(out) :: done
+    type(c_ptr) :: stream
+    integer(c_int) :: status
+
+    stream = c_fopen(file//c_null_char, mode//c_null_char)
+    done = c_associated(stream)
+    if (.not. done) return
+    done = c_fsync(c_fileno(stream)) == 0
+    status = c_fclose(stream)
+  end subroutine sync
 end module galclass_files

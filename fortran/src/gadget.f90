@@ -1,11 +1,12 @@
 !> Snapshots in the binary format of GADGET-2 (Springel 2005): formats 1 and 2 are read, 2 is written.
 module galclass_gadget
   use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
-  use galclass_kinds, only: sp, dp, i4, i8
+  use galclass_kinds, only: dp, i4, i8
   use galclass_errors, only: error_t, file_error, text
-  use galclass_files, only: replace_file
+  use galclass_files, only: finish_file
   use galclass_particles, only: particles_t
-  use galclass_gadget_blocks, only: block_t, index_blocks, find_block, read_reals, read_identifiers, write_block
+  use galclass_gadget_blocks, only: block_t, index_blocks, find_block, read_reals, read_identifiers, &
+                                    write_reals, write_integers
   implicit none
   private
   public :: read_gadget, write_gadget
@@ -57,25 +58,19 @@ contains
     type(error_t), allocatable, intent(out) :: error
     type(block_t), allocatable :: blocks(:)
     type(header_t) :: header
-    real(dp), allocatable :: flat(:)
-    integer :: n, kind
+    integer :: n
 
     call index_blocks(unit, file, blocks, error)
     if (.not. allocated(error)) call read_header(unit, file, blocks, header, error)
     if (allocated(error)) return
     n = sum(header%numbers)
     particles%time = header%time
-    particles%types = [integer(i4) :: (spread(kind - 1, 1, header%numbers(kind)), kind=1, 6)]
-    allocate (flat(3*n), particles%ids(n))
-    call read_reals(unit, file, blocks, 'POS ', flat, error)
-    if (allocated(error)) return
-    particles%positions = reshape(flat, [3, n])
-    call read_reals(unit, file, blocks, 'VEL ', flat, error)
-    if (allocated(error)) return
-    particles%velocities = reshape(flat, [3, n])
-    call read_identifiers(unit, file, blocks, particles%ids, error)
-    if (allocated(error)) return
-    call read_masses(unit, file, blocks, header, particles, error)
+    particles%numbers = header%numbers
+    allocate (particles%positions(3, n), particles%velocities(3, n), particles%masses(n), particles%ids(n))
+    call read_reals(unit, file, blocks, 'POS ', 3*n, 1, 3*n, particles%positions, error)
+    if (.not. allocated(error)) call read_reals(unit, file, blocks, 'VEL ', 3*n, 1, 3*n, particles%velocities, error)
+    if (.not. allocated(error)) call read_identifiers(unit, file, blocks, particles%ids, error)
+    if (.not. allocated(error)) call read_masses(unit, file, blocks, header, particles%masses, error)
   end subroutine read_open_gadget
 
   subroutine read_header(unit, file, blocks, header, error)
@@ -111,7 +106,7 @@ contains
   end subroutine read_header
 
   !> Masses from the header where it gives them, else from block MASS.
-  subroutine read_masses(unit, file, blocks, header, particles, error)
+  subroutine read_masses(unit, file, blocks, header, masses, error)
     !> Unit of the file
     integer, intent(in) :: unit
     !> Its path, for messages
@@ -120,102 +115,85 @@ contains
     type(block_t), intent(in) :: blocks(:)
     !> Its header
     type(header_t), intent(in) :: header
-    !> The particles; their types are read, their masses set
-    type(particles_t), intent(inout) :: particles
+    !> The masses [1e10 Msun], shape (n)
+    real(dp), intent(out) :: masses(:)
     !> Allocated if block MASS is missing or wrong, or a mass is not positive
     type(error_t), allocatable, intent(out) :: error
-    real(dp), allocatable :: listed(:)
-    integer :: i, next
+    integer :: kind, place, listed, number, i
 
-    particles%masses = header%masses(particles%types + 1)
-    allocate (listed(count(.not. particles%masses > 0)))
-    if (size(listed) > 0) call read_reals(unit, file, blocks, 'MASS', listed, error)
-    if (allocated(error)) return
-    next = 0
-    do i = 1, size(particles%masses)
-      if (.not. particles%masses(i) > 0) then
-        next = next + 1
-        particles%masses(i) = listed(next)
-      end if
-      if (particles%masses(i) > 0) cycle
-      error = file_error(file, 'particle '//text(i)//' has the mass '//text(particles%masses(i))//', allowed is > 0')
+    place = 0
+    listed = 0
+    do kind = 1, 6
+      number = header%numbers(kind)
+      associate (some => masses(place + 1:place + number))
+        some = header%masses(kind)
+        if (number > 0 .and. .not. header%masses(kind) > 0) then
+          call read_reals(unit, file, blocks, 'MASS', sum(header%numbers, mask=.not. header%masses > 0), &
+                          listed + 1, number, some, error)
+          if (allocated(error)) return
+          listed = listed + number
+        end if
+      end associate
+      place = place + number
+    end do
+    do i = 1, size(masses)
+      if (masses(i) > 0) cycle
+      error = file_error(file, 'particle '//text(i)//' has the mass '//text(masses(i))//', allowed is > 0')
       return
     end do
   end subroutine read_masses
 
   !> Write a snapshot under a temporary name and rename it.
-  subroutine write_gadget(file, particles, error)
+  subroutine write_gadget(file, time, particles, positions, velocities, masses, places, error)
     !> Path of the snapshot
     character(len=*), intent(in) :: file
-    !> The particles; written sorted by type, in single precision
+    !> Time [kpc/(km/s)]
+    real(dp), intent(in) :: time
+    !> Identifiers and types of the particles
     type(particles_t), intent(in) :: particles
+    !> Positions [kpc], shape (3, n), in an order of their own
+    real(dp), intent(in) :: positions(:, :)
+    !> Velocities [km/s], shape (3, n), in the same order
+    real(dp), intent(in) :: velocities(:, :)
+    !> Masses [1e10 Msun], shape (n), in the same order
+    real(dp), intent(in) :: masses(:)
+    !> Where in that order each of the particles stands, shape (n)
+    integer(i4), intent(in) :: places(:)
     !> Allocated if the file cannot be written
     type(error_t), allocatable, intent(out) :: error
     character(len=:), allocatable :: temporary
-    integer :: unit, iostat, closed
+    integer :: unit, iostat, n, status(5)
 
-    if (any(particles%ids < 0 .or. particles%ids > int(z'FFFFFFFF', i8))) then
-      error = file_error(file, 'an identifier does not fit four bytes: allowed are 0 to 4294967295')
-      return
-    end if
+    n = size(masses)
     temporary = file//'.partial'
     open (newunit=unit, file=temporary, access='stream', form='unformatted', status='replace', action='write', &
           iostat=iostat)
-    if (iostat == 0) then
-      call write_blocks(unit, particles, by_type(particles%types), iostat)
-      close (unit, iostat=closed)
-      iostat = max(abs(iostat), abs(closed))
-    end if
     if (iostat /= 0) then
-      error = file_error(file, 'cannot be written: check its folder, permissions and space')
+      error = file_error(file, 'cannot be written: check its folder and permissions')
       return
     end if
-    call replace_file(temporary, file, error)
+    call write_integers(unit, 'HEAD', header_words(time, particles%numbers), status(1))
+    call write_reals(unit, 'POS ', 3, n, positions, places, status(2))
+    call write_reals(unit, 'VEL ', 3, n, velocities, places, status(3))
+    call write_integers(unit, 'ID  ', particles%ids, status(4))
+    call write_reals(unit, 'MASS', 1, n, masses, places, status(5))
+    ! Five blocks of 24 bytes and their data.
+    call finish_file(unit, temporary, file, any(status /= 0), 5*24 + 256 + 32_i8*n, error)
   end subroutine write_gadget
 
-  subroutine write_blocks(unit, particles, order, iostat)
-    !> Unit of the file
-    integer, intent(in) :: unit
-    !> The particles
-    type(particles_t), intent(in) :: particles
-    !> Their order in the file, shape (n)
-    integer, intent(in) :: order(:)
-    !> Not zero if something could not be written
-    integer, intent(out) :: iostat
-    integer(i4) :: header(64), numbers(6), status(4)
-    integer :: kind
+  !> The 256 bytes of the header: all masses stand in block MASS, one file, no cosmology.
+  pure function header_words(time, numbers) result(words)
+    !> Time [kpc/(km/s)]
+    real(dp), intent(in) :: time
+    !> How many particles there are of types 0 to 5
+    integer(i4), intent(in) :: numbers(6)
+    integer(i4) :: words(64)
 
-    numbers = [(count(particles%types == kind), kind=0, 5)]
-    header = 0
-    header(1:6) = numbers
-    header(19:20) = transfer(particles%time, header(19:20))
-    header(25:30) = numbers
-    header(32) = 1
-    header(39:40) = transfer(1.0_dp, header(39:40))
-    call write_block(unit, 'HEAD', header, iostat)
-    call write_block(unit, 'POS ', real(pack(particles%positions(:, order), .true.), sp), status(1))
-    call write_block(unit, 'VEL ', real(pack(particles%velocities(:, order), .true.), sp), status(2))
-    call write_block(unit, 'ID  ', unsigned(particles%ids(order)), status(3))
-    call write_block(unit, 'MASS', real(particles%masses(order), sp), status(4))
-    iostat = max(abs(iostat), maxval(abs(status)))
-  end subroutine write_blocks
-
-  !> The four bytes of an unsigned number, which Fortran can only hold as a signed one.
-  elemental function unsigned(id) result(bytes)
-    !> Identifier, 0 to 2^32 - 1
-    integer(i8), intent(in) :: id
-    integer(i4) :: bytes
-
-    bytes = int(merge(id - 2_i8**32, id, id >= 2_i8**31), i4)
-  end function unsigned
-
-  !> The order that sorts particles by type and else leaves them alone.
-  pure function by_type(types) result(order)
-    !> GADGET types, shape (n)
-    integer(i4), intent(in) :: types(:)
-    integer, allocatable :: order(:)
-    integer :: i, kind
-
-    order = [integer :: (pack([(i, i=1, size(types))], types == kind), kind=0, 5)]
-  end function by_type
+    words = 0
+    words(1:6) = numbers
+    words(19:20) = transfer(time, words(19:20))
+    words(25:30) = numbers
+    words(32) = 1
+    words(39:40) = transfer(1.0_dp, words(39:40))
+  end function header_words
 end module galclass_gadget

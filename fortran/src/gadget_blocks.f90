@@ -6,7 +6,7 @@ module galclass_gadget_blocks
   use galclass_errors, only: error_t, file_error, text
   implicit none
   private
-  public :: block_t, index_blocks, find_block, read_reals, read_identifiers, write_block
+  public :: block_t, index_blocks, find_block, read_reals, read_identifiers, write_reals, write_integers
 
   type :: block_t
     !> Name, as in format 2
@@ -17,12 +17,9 @@ module galclass_gadget_blocks
     integer(i8) :: length = 0
   end type block_t
 
-  !> Write a named block of format 2.
-  interface write_block
-    module procedure write_real_block, write_integer_block
-  end interface write_block
-
   integer(i4), parameter :: marker_named = 8, marker_header = 256
+  !> Particles converted in one go, so that no array is held twice.
+  integer, parameter :: chunk = 4096
   !> Blocks of format 1 have no names: these come in this order, MASS only if a mass is not in the header.
   character(len=4), parameter :: unnamed(5) = ['HEAD', 'POS ', 'VEL ', 'ID  ', 'MASS']
 
@@ -155,8 +152,8 @@ contains
     end do
   end function find_block
 
-  !> Read a block of numbers in single or double precision and refuse those that are not finite.
-  subroutine read_reals(unit, file, blocks, name, values, error)
+  !> Read numbers of a block in single or double precision and refuse those that are not finite.
+  subroutine read_reals(unit, file, blocks, name, total, first, count, values, error)
     !> Unit of the file
     integer, intent(in) :: unit
     !> Its path, for messages
@@ -165,33 +162,59 @@ contains
     type(block_t), intent(in) :: blocks(:)
     !> Name of the block
     character(len=4), intent(in) :: name
-    !> The numbers, in the file's order
-    real(dp), intent(out) :: values(:)
-    !> Allocated if the block is missing, has another length or holds a NaN or infinity
+    !> How many numbers the block should hold
+    integer, intent(in) :: total
+    !> The first to read, from 1
+    integer, intent(in) :: first
+    !> How many to read
+    integer, intent(in) :: count
+    !> The numbers, in the file's order; an array of another shape is filled in its order in memory
+    real(dp), intent(out) :: values(count)
+    !> Allocated if the block is missing, has another length, cannot be read or holds a NaN or infinity
     type(error_t), allocatable, intent(out) :: error
-    real(sp), allocatable :: short(:)
+    real(sp) :: short(chunk)
     type(block_t) :: found
-    integer :: i
+    integer :: begin, end, iostat
 
-    values = 0
     found = find_block(blocks, name)
-    if (found%length == 4*size(values, kind=i8)) then
-      allocate (short(size(values)))
-      read (unit, pos=found%start) short
-      values = real(short, dp)
-    else if (found%length == 8*size(values, kind=i8)) then
-      read (unit, pos=found%start) values
+    iostat = 0
+    if (found%length == 4*int(total, i8)) then
+      do begin = 1, count, chunk
+        end = min(count, begin + chunk - 1)
+        if (iostat == 0) read (unit, pos=found%start + 4*(first + begin - 2_i8), iostat=iostat) short(:end - begin + 1)
+        values(begin:end) = short(:end - begin + 1)
+      end do
+    else if (found%length == 8*int(total, i8)) then
+      read (unit, pos=found%start + 8*(first - 1_i8), iostat=iostat) values
     else
-      error = length_error(file, found, name, size(values, kind=i8))
+      values = 0
+      error = length_error(file, found, name, int(total, i8))
       return
     end if
+    if (iostat /= 0) error = file_error(file, 'block '//trim(name)//' cannot be read: check the disk')
+    if (iostat == 0) call check_finite(file, name, first, values, error)
+  end subroutine read_reals
+
+  pure subroutine check_finite(file, name, first, values, error)
+    !> Path of the file
+    character(len=*), intent(in) :: file
+    !> Name of the block
+    character(len=4), intent(in) :: name
+    !> Place of the first number in its block
+    integer, intent(in) :: first
+    !> Its numbers
+    real(dp), intent(in) :: values(:)
+    !> Allocated if one is a NaN or infinity
+    type(error_t), allocatable, intent(out) :: error
+    integer :: i
+
     do i = 1, size(values)
       if (ieee_is_finite(values(i))) cycle
-      error = file_error(file, 'block '//trim(name)//': number '//text(i)//' is '//text(values(i))// &
+      error = file_error(file, 'block '//trim(name)//': number '//text(first + i - 1)//' is '//text(values(i))// &
                          ', allowed are finite numbers')
       return
     end do
-  end subroutine read_reals
+  end subroutine check_finite
 
   !> Read the identifiers, of four or eight bytes, unsigned.
   subroutine read_identifiers(unit, file, blocks, ids, error)
@@ -201,25 +224,43 @@ contains
     character(len=*), intent(in) :: file
     !> Its blocks
     type(block_t), intent(in) :: blocks(:)
-    !> The identifiers, shape (n)
-    integer(i8), intent(out) :: ids(:)
-    !> Allocated if the block is missing or has another length
+    !> The four bytes of each identifier, shape (n)
+    integer(i4), intent(out) :: ids(:)
+    !> Allocated if the block is missing, has another length, cannot be read or holds a number that needs more bytes
     type(error_t), allocatable, intent(out) :: error
-    integer(i4), allocatable :: short(:)
+    integer(i8) :: long(chunk)
     type(block_t) :: found
+    integer :: begin, end, iostat
 
     ids = 0
+    iostat = 0
     found = find_block(blocks, 'ID  ')
     if (found%length == 4*size(ids, kind=i8)) then
-      allocate (short(size(ids)))
-      read (unit, pos=found%start) short
-      ids = iand(int(short, i8), int(z'FFFFFFFF', i8))
+      read (unit, pos=found%start, iostat=iostat) ids
     else if (found%length == 8*size(ids, kind=i8)) then
-      read (unit, pos=found%start) ids
+      do begin = 1, size(ids), chunk
+        end = min(size(ids), begin + chunk - 1)
+        if (iostat == 0) read (unit, pos=found%start + 8*(begin - 1_i8), iostat=iostat) long(:end - begin + 1)
+        if (any(shiftr(long(:end - begin + 1), 32) /= 0) .and. iostat == 0) then
+          error = file_error(file, 'block ID: an identifier does not fit four bytes: allowed are 0 to 4294967295')
+          return
+        end if
+        ids(begin:end) = unsigned(long(:end - begin + 1))
+      end do
     else
       error = length_error(file, found, 'ID  ', size(ids, kind=i8))
     end if
+    if (iostat /= 0) error = file_error(file, 'block ID cannot be read: check the disk')
   end subroutine read_identifiers
+
+  !> The four bytes of an unsigned number, which Fortran can only hold as a signed one.
+  elemental function unsigned(number) result(bytes)
+    !> 0 to 2^32 - 1
+    integer(i8), intent(in) :: number
+    integer(i4) :: bytes
+
+    bytes = int(merge(number - 2_i8**32, number, number >= 2_i8**31), i4)
+  end function unsigned
 
   pure function length_error(file, found, name, numbers) result(error)
     !> Path of the file
@@ -240,22 +281,37 @@ contains
     end if
   end function length_error
 
-  subroutine write_real_block(unit, name, values, iostat)
+  !> Write a block of numbers in single precision, in another order than they stand in memory.
+  subroutine write_reals(unit, name, width, count, values, places, iostat)
     !> Unit of a file opened for unformatted stream access
     integer, intent(in) :: unit
     !> Name of the block
     character(len=4), intent(in) :: name
-    !> Its numbers
-    real(sp), intent(in) :: values(:)
+    !> Numbers of each particle
+    integer, intent(in) :: width
+    !> Number of particles
+    integer, intent(in) :: count
+    !> Their numbers
+    real(dp), intent(in) :: values(width, count)
+    !> Where in `values` the particles of the file stand, one after the other
+    integer(i4), intent(in) :: places(count)
     !> Not zero if the block could not be written
     integer, intent(out) :: iostat
+    real(sp) :: short(width, chunk)
     integer(i4) :: length
+    integer :: begin, end
 
-    length = 4*size(values)
-    write (unit, iostat=iostat) marker_named, name, length + 8, marker_named, length, values, length
-  end subroutine write_real_block
+    length = 4*width*count
+    write (unit, iostat=iostat) marker_named, name, length + 8, marker_named, length
+    do begin = 1, count, chunk
+      end = min(count, begin + chunk - 1)
+      short(:, :end - begin + 1) = real(values(:, places(begin:end)), sp)
+      if (iostat == 0) write (unit, iostat=iostat) short(:, :end - begin + 1)
+    end do
+    if (iostat == 0) write (unit, iostat=iostat) length
+  end subroutine write_reals
 
-  subroutine write_integer_block(unit, name, values, iostat)
+  subroutine write_integers(unit, name, values, iostat)
     !> Unit of a file opened for unformatted stream access
     integer, intent(in) :: unit
     !> Name of the block
@@ -268,5 +324,5 @@ contains
 
     length = 4*size(values)
     write (unit, iostat=iostat) marker_named, name, length + 8, marker_named, length, values, length
-  end subroutine write_integer_block
+  end subroutine write_integers
 end module galclass_gadget_blocks

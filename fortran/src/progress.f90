@@ -5,13 +5,13 @@ module galclass_progress
   use galclass_errors, only: text
   implicit none
   private
-  public :: progress_t, start_progress, report_progress, seconds
+  public :: progress_t, start_progress, report_progress, say, seconds
 
   type :: progress_t
     !> Program or stage, the first word of each line
     character(len=:), allocatable :: name
-    !> Steps there are
-    integer :: total = 0
+    !> Steps there are, and those that were done before
+    integer :: total = 0, before = 0
     !> Wall-clock time of the start and of the last line [s]
     real(dp) :: started = 0, reported = 0
   end type progress_t
@@ -22,15 +22,18 @@ module galclass_progress
 contains
 
   !> Start the clock. Not pure: it reads it.
-  function start_progress(name, total) result(progress)
+  function start_progress(name, total, before) result(progress)
     !> Program or stage, the first word of each line
     character(len=*), intent(in) :: name
     !> Steps there are
     integer, intent(in) :: total
+    !> Steps that were done before the clock was started
+    integer, intent(in) :: before
     type(progress_t) :: progress
 
     progress%name = name
     progress%total = total
+    progress%before = before
     progress%started = seconds()
     progress%reported = progress%started
   end function start_progress
@@ -39,18 +42,27 @@ contains
   subroutine report_progress(progress, done)
     !> The clock
     type(progress_t), intent(inout) :: progress
-    !> Steps done
+    !> Steps done, with those before
     integer, intent(in) :: done
     real(dp) :: now, left
 
     now = seconds()
     if (done < progress%total .and. now - progress%reported < quiet_time) return
     progress%reported = now
-    left = (now - progress%started)*real(progress%total - done, dp)/real(max(done, 1), dp)
-    write (output_unit, '(a)') progress%name//': '//text(int(100.0_dp*done/max(progress%total, 1)))//' % ('//text(done)// &
-      ' of '//text(progress%total)//' steps), '//text(nint(left))//' s left'
-    flush (output_unit)
+    left = (now - progress%started)*real(progress%total - done, dp)/real(max(done - progress%before, 1), dp)
+    call say(progress%name//': '//text(int(100.0_dp*done/max(progress%total, 1)))//' % ('//text(done)//' of '// &
+             text(progress%total)//' steps), '//text(nint(left))//' s left')
   end subroutine report_progress
+
+  !> Print a line at once. A reader that has gone, such as a pipe's other end, is no reason to stop.
+  subroutine say(line)
+    !> The line
+    character(len=*), intent(in) :: line
+    integer :: iostat
+
+    write (output_unit, '(a)', iostat=iostat) line
+    flush (output_unit, iostat=iostat)
+  end subroutine say
 
   !> Wall-clock time [s] from some moment in the past.
   function seconds() result(now)

@@ -4,7 +4,7 @@
 !> half-axes of m = 1 are a = 1/sqrt(q) and b = sqrt(q) [kpc], q the axis ratio, so m is the radius of the circle with
 !> the area of the ellipse on those half-axes. The surface density is a Sersic (1968) law of m.
 module galclass_shape_model
-  use galclass_kinds, only: dp, i8
+  use galclass_kinds, only: dp
   use galclass_particles, only: particles_t, type_disc
   use galclass_random, only: random_t, seeded, draw_uniform, draw_gamma
   implicit none
@@ -53,8 +53,8 @@ contains
     allocate (particles%positions(3, number), particles%velocities(3, number), particles%masses(number))
     particles%velocities = 0
     particles%masses = total_mass/number
-    particles%ids = [(int(i, i8), i=1, number)]
-    particles%types = spread(type_disc, 1, number)
+    particles%ids = [(i, i=1, number)]
+    particles%numbers(type_disc) = number
     do i = 1, number
       call draw_place(generator, model, particles%positions(:, i))
     end do

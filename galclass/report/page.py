@@ -59,9 +59,10 @@ def _values(results: Results, settings: dict) -> dict:
         "headlines": tables.headlines(results),
         **_figures(results, settings),
         **_numbers(results),
+        "gates": tables.gates(results),
         "confusion": tables.confusion(results.metrics),
         "classified": tables.classified(results),
-        "candidates": tables.candidates(results.candidates),
+        "candidates": tables.candidates(results),
         "expected": tables.expected(thesis, results, settings),
         "origin": _origin(results),
     }
@@ -72,10 +73,11 @@ def _figures(results: Results, settings: dict) -> dict:
     depth = settings["render"]["depth_dex"]
     return {
         "films": [
-            {"uri": _film(pack), "text": f"{run}: one fixed view, stars only."} for run, pack in results.films.items()
+            {"uri": _film(pack), "text": f"{results.marked(run)}: one fixed view, stars only."}
+            for run, pack in results.films.items()
         ],
         "remnants": [
-            {"uri": _remnant(pack, depth), "text": f"{run}: random views of the last snapshot."}
+            {"uri": _remnant(pack, depth), "text": f"{results.marked(run)}: random views of the last snapshot."}
             for run, pack in results.packs.items()
         ],
         "shapes": _shapes(results.shapes),
@@ -165,6 +167,7 @@ def _numbers(results: Results) -> dict:
         "control_accuracy": results.control["test"]["pictures"]["accuracy"],
         "chance": results.control["chance"],
         "best": results.candidates.iloc[0].to_dict(),
+        "best_run": results.marked(results.candidates.iloc[0]["run"]),
         "sift_informative": int((verdicts != verify.NOT_INFORMATIVE).sum()),
         "candidates_total": len(verdicts),
     }

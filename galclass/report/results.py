@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galclass import catalog, images
+from galclass import catalog, images, quality
 from galclass.files import require_file
 
 
@@ -19,6 +19,8 @@ class Results:
     ----------
     films, packs : dict of run -> Pack
         One fixed view of every snapshot, and the random views that were classified.
+    verdicts : dict of run -> rows of `quality.judge`
+        How each simulation passed its quality gates.
     shapes : Pack
         The training pictures.
     labels : table
@@ -37,6 +39,7 @@ class Results:
 
     films: dict[str, images.Pack]
     packs: dict[str, images.Pack]
+    verdicts: dict[str, list[dict]]
     shapes: images.Pack
     labels: pd.DataFrame
     history: pd.DataFrame
@@ -48,6 +51,10 @@ class Results:
     reference: np.ndarray
     reference_card: dict
 
+    def marked(self, run: str) -> str:
+        """The name of a run, with a mark if it fails a quality gate."""
+        return f"{run} (fails its quality gates)" if quality.failures(self.verdicts[run]) else run
+
 
 def read(folder: Path, runs: list[str]) -> Results:
     """Read the results of `runs`; raises `InputError` naming the first file that is missing or damaged."""
@@ -55,6 +62,7 @@ def read(folder: Path, runs: list[str]) -> Results:
     return Results(
         films={run: images.read_pack(folder / "render" / "film" / f"{run}.h5") for run in runs},
         packs={run: images.read_pack(folder / "render" / "mergers" / f"{run}.h5") for run in runs},
+        verdicts={run: quality.read(folder / "simulate" / "mergers" / run) for run in runs},
         shapes=images.read_pack(folder / "render" / "shapes.h5"),
         labels=catalog.read_table(folder / "label" / "shapes.parquet"),
         history=pd.read_csv(require_file(train / "network" / "history.csv")),

@@ -20,13 +20,26 @@ def share(table: pd.DataFrame, name: str) -> str:
     return f"{100 * count / total:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
+def gates(results: Results) -> dict:
+    """One row a run: how far each conserved quantity drifted, its limit, and whether the run is to be trusted."""
+    names = [verdict["gate"].replace("_", " ") for verdict in next(iter(results.verdicts.values()))]
+    rows = []
+    for run, verdicts in results.verdicts.items():
+        drifts = [f"{v['largest_drift']:.1e} (limit {v['limit']:g})" for v in verdicts]
+        failed = [v["gate"].replace("_", " ") for v in verdicts if not v["passed"]]
+        rows.append([run, *drifts, f"FAILED: {', '.join(failed)}" if failed else "passed"])
+    return {"columns": ["run", *names, "quality"], "rows": rows}
+
+
 def classified(results: Results) -> dict:
     """One row a run: frames, and the share of each class over all times and in the last snapshot."""
     columns = ["run", "frames", *CLASSES, "rectangle, last snapshot"]
     rows = []
     for run, table in results.tables.items():
         last = table[table["time_gyr"] == table["time_gyr"].max()]
-        rows.append([run, len(table), *(share(table, name) for name in CLASSES), share(last, "rectangle")])
+        rows.append(
+            [results.marked(run), len(table), *(share(table, name) for name in CLASSES), share(last, "rectangle")]
+        )
     return {"columns": columns, "rows": rows}
 
 
@@ -37,17 +50,17 @@ def confusion(metrics: dict) -> dict:
     return {"columns": ["true class", *names], "rows": [[name, *row] for name, row in zip(names, rows, strict=True)]}
 
 
-def candidates(table: pd.DataFrame, most: int = 10) -> dict:
-    """The best candidates with their scores and percentiles."""
+def candidates(results: Results, most: int = 10) -> dict:
+    """The best candidates with their scores and percentiles; those of a run that fails a gate are marked."""
     rows = []
-    for row in table.head(most).to_dict("records"):
+    for row in results.candidates.head(most).to_dict("records"):
         scores = [_with_percentile(row, name) for name in ("cosine_residual", "cosine_aligned", "cosine_raw")]
         sift = f"{row['sift_keypoints']} keypoints, {row['sift_matches']} matches; {row['sift_verdict']}"
         view = f"({row['view_x']:+.2f}, {row['view_y']:+.2f}, {row['view_z']:+.2f})"
         rows.append(
             [
                 row["rank"],
-                row["run"],
+                results.marked(row["run"]),
                 f"{row['time_gyr']:.2f}",
                 row["frame"],
                 view,
@@ -90,12 +103,14 @@ def headlines(results: Results) -> list[dict]:
             f"({test['models']['correct']} of {test['models']['count']} models; shuffled labels {percent(control)})",
         },
         {
-            "value": ", ".join(f"{run} {_last_share(table):.0%}" for run, table in results.tables.items()),
+            "value": ", ".join(
+                f"{results.marked(run)} {_last_share(table):.0%}" for run, table in results.tables.items()
+            ),
             "text": "of the views of each remnant are called rectangles",
         },
         {
             "value": f"{best['cosine_aligned']:.3f}",
-            "text": f"aligned cosine of the best candidate ({best['run']}, {best['time_gyr']:.2f} Gyr, "
+            "text": f"aligned cosine of the best candidate ({results.marked(best['run'])}, {best['time_gyr']:.2f} Gyr, "
             f"frame {best['frame']}) with the reference; residual {best['cosine_residual']:.3f}, "
             f"raw {best['cosine_raw']:.3f}",
         },

@@ -20,6 +20,7 @@ FLOORS = {
         "provenance",
         "plotstyle",
         "progress",
+        "quality",
         "statistics",
     },
     1: {"snapshot", "images", "catalog", "kernels", "isophotes", "network"},

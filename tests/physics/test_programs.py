@@ -58,7 +58,8 @@ def read_back(path):
 def merger_settings(folder, **changed):
     settings = {
         "initial": f"'{folder}/initial.dat'", "output": f"'{folder}/out'", "time_step": 2e-4,
-        "steps_per_snapshot": 8, "snapshots": 3, "softening": 0.1, "precision": "'double'", "threads": 1,
+        "steps_per_snapshot": 8, "snapshots": 3, "levels": 0, "step_accuracy": 0.025, "softening": 0.1,
+        "solver": "'direct_double'", "accuracy": 0.01, "threads": 1, "checkpoint_interval": 1000, "wall_time": 0,
     } | changed  # fmt: skip
     return settings
 
@@ -105,12 +106,13 @@ def test_the_first_snapshot_is_the_initial_state(programs, start):
     assert read_back(start / "out" / "snapshot_000.dat") == read_back(start / "initial.dat")
 
 
-def test_a_run_is_the_leapfrog_of_the_kernels(programs, start):
+@pytest.mark.parametrize(("solver", "levels"), [("tree", 3), ("direct", 2), ("direct_double", 0)])
+def test_a_run_is_the_leapfrog_of_the_kernels(programs, start, solver, levels):
     from galclass import kernels
 
-    call(programs, "merger", start, merger_settings(start))
+    call(programs, "merger", start, merger_settings(start, solver=f"'{solver}'", levels=levels))
     positions, velocities, masses = (x.astype("f4").astype("f8") for x in cluster())
-    there, speed = kernels.integrate(positions, velocities, masses, 0.1, 2e-4, 24)
+    there, speed = kernels.integrate(positions, velocities, masses, 0.1, 2e-4, 24, levels, solver=solver)
     blocks = read_back(start / "out" / "snapshot_003.dat")
     # The same code; files hold single precision.
     assert np.array_equal(np.frombuffer(blocks["POS"], "<f4").reshape(-1, 3), there.astype("f4"))
@@ -121,7 +123,7 @@ def test_the_log_holds_what_the_laws_conserve(programs, start):
     call(programs, "merger", start, merger_settings(start))
     text = (start / "out" / "energy.csv").read_text().splitlines()
     assert text[0].startswith("# time [kpc/(km/s)]")
-    assert text[1] == "time,kinetic,potential,energy,px,py,pz,lx,ly,lz"
+    assert text[1] == "time,kinetic,potential,energy,px,py,pz,lx,ly,lz,x,y,z,energy_drift,momentum_drift,centre_drift"
     rows = np.array([[float(x) for x in line.split(",")] for line in text[2:]])
     assert len(rows) == 1 + 3 * 4  # the start, then every quarter of a snapshot interval
     positions, velocities, masses = (x.astype("f4").astype("f8") for x in cluster())
@@ -132,19 +134,37 @@ def test_the_log_holds_what_the_laws_conserve(programs, start):
     # Sums of 20,000 pairs in double precision.
     assert rows[0, 1:4] == pytest.approx([kinetic, potential, kinetic + potential], rel=1e-12)
     assert rows[0, 4:7] == pytest.approx(masses @ velocities, rel=1e-11)
-    assert rows[0, 7:] == pytest.approx(masses @ np.cross(positions, velocities), rel=1e-11)
-    assert np.ptp(rows[:, 4:], axis=0).max() < 1e-10  # rounding
+    assert rows[0, 7:10] == pytest.approx(masses @ np.cross(positions, velocities), rel=1e-11)
+    assert rows[0, 10:13] == pytest.approx(masses @ positions / masses.sum(), rel=1e-11)
+    assert np.ptp(rows[:, 4:10], axis=0).max() < 1e-10  # rounding
     # Second order in 2e-4 of an orbit of about 1 kpc / 200 km/s = 5e-3, squared: 2e-3, less for most
     # particles.
     assert np.abs(rows[:, 3] / rows[0, 3] - 1).max() < 1e-3
+    assert rows[:, 13] == pytest.approx(np.abs(rows[:, 3] / rows[0, 3] - 1), abs=1e-15)
+    assert rows[:, 14:].max() < 1e-13  # rounding
 
 
-@pytest.mark.parametrize("precision", ["single", "double"])
-def test_threads_do_not_change_a_byte(programs, start, precision):
+def test_drifts_are_measured_in_units_of_the_system(programs, start):
+    """A tree's forces have no exact opposite: what it loses of the momentum shows, in units of its own."""
+    (start / "initial.dat").write_bytes(gadget(*cluster(3000)))
+    call(programs, "merger", start, merger_settings(start, solver="'tree'", accuracy=1))
+    rows = np.genfromtxt(start / "out" / "energy.csv", delimiter=",", names=True, skip_header=1)
+    well, mass = -rows["potential"][0], cluster(3000)[2].astype("f4").astype("f8").sum()
+    push = np.stack([rows[name] - rows[name][0] for name in ("px", "py", "pz")])
+    age = rows["time"] - rows["time"][0]
+    path = [rows[x] - rows[x][0] - rows[p][0] / mass * age for x, p in zip("xyz", ("px", "py", "pz"), strict=True)]
+    assert 1e-9 < rows["momentum_drift"].max() < 1e-2
+    # The columns hold 16 digits of numbers up to 10, in units of 100 and of 1.
+    assert rows["momentum_drift"] == pytest.approx(np.linalg.norm(push, axis=0) / np.sqrt(mass * well), abs=1e-15)
+    assert rows["centre_drift"] == pytest.approx(np.linalg.norm(path, axis=0) * well / (G * mass**2), abs=1e-15)
+
+
+@pytest.mark.parametrize("solver", ["tree", "direct", "direct_double"])
+def test_threads_do_not_change_a_byte(programs, start, solver):
     outputs = []
     for threads in (1, 2):
         folder = start / f"threads_{threads}"
-        settings = merger_settings(start, precision=f"'{precision}'", threads=threads, output=f"'{folder}'")
+        settings = merger_settings(start, solver=f"'{solver}'", levels=3, threads=threads, output=f"'{folder}'")
         assert call(programs, "merger", start, settings).returncode == 0
         outputs.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert outputs[0] == outputs[1]
@@ -176,7 +196,13 @@ def test_every_kind_of_initial_file_gives_the_same_run(programs, start, form, re
         ({"time_step": "inf"}, "run.nml: time_step = Infinity: allowed is a number > 0"),
         ({"snapshots": 1000}, "run.nml: snapshots = 1000: allowed is a whole number from 1 to 999"),
         ({"steps_per_snapshot": 0}, "run.nml: steps_per_snapshot = 0: allowed is a whole number from 1"),
-        ({"precision": "'half'"}, "run.nml: precision = 'half': allowed is 'single' or 'double'"),
+        ({"solver": "'oct'"}, "run.nml: solver = 'oct': allowed is 'tree', 'direct' or 'direct_double'"),
+        ({"solver": "'tree'", "softening": 0}, "run.nml: softening = 0: allowed is a number > 0"),
+        ({"levels": 1, "softening": 0}, "run.nml: softening = 0: allowed is a number > 0"),
+        ({"levels": -1}, "run.nml: levels = -1: allowed is a whole number from 0 to 20"),
+        ({"accuracy": 2}, "run.nml: accuracy = 2: allowed is a number > 0 and <= 1"),
+        ({"checkpoint_interval": None}, "run.nml: checkpoint_interval is missing: give a number >= 0"),
+        ({"wall_time": -1}, "run.nml: wall_time = -1: allowed is a number >= 0"),
         ({"sofetning": 0.1}, "run.nml: &merger: unknown or malformed setting"),
         ({"snapshots": "many"}, "run.nml: &merger: unknown or malformed setting"),
         ({"initial": "'/nowhere.dat'"}, "/nowhere.dat: no such file, or it cannot be read"),
@@ -224,6 +250,7 @@ def damaged():
         ("none", gadget(positions, velocities, masses, numbers=(0,) * 6), "holds no particles"),
         ("negative number", gadget(positions, velocities, masses).replace(
             struct.pack("<2i", 100, 100), struct.pack("<2i", -5, 100)), "a particle number below 0"),
+        ("no time", good[:20 + 72] + struct.pack("<d", np.nan) + good[20 + 80:], "or a time that is not a number"),
         ("gas", gadget(positions, velocities, masses, numbers=(N, 0, 0, 0, 0, 0)), "holds 200 gas particles"),
         ("several files", gadget(positions, velocities, masses, files=4), "is one of 4 files"),
     ]  # fmt: skip
@@ -237,19 +264,27 @@ def test_a_bad_initial_file_is_one_line(programs, start, content, message):
     assert not (start / "out").exists()
 
 
-def test_particles_at_one_point_need_softening(programs, start):
-    _, velocities, masses = cluster()
-    (start / "initial.dat").write_bytes(gadget(np.ones((N, 3)), velocities, masses))
-    done = call(programs, "merger", start, merger_settings(start, softening=0))
-    refused(done, "merger", "all particles lie at one point and softening = 0: give softening > 0")
-
-
-def test_two_particles_at_one_point_need_softening(programs, start):
+@pytest.mark.parametrize("softening", [0, 0.1])
+@pytest.mark.parametrize(("copies", "first", "second"), [(range(N), 1, 2), ([150], 101, 151)])
+def test_particles_at_one_point_are_refused(programs, start, softening, copies, first, second):
+    """All of them, or one at the place of another: by chance this happens to none of 1e8."""
     positions, velocities, masses = cluster()
-    positions[3] = positions[9]
+    positions[100, 0] = 0.0
+    positions[copies] = positions[100]
+    if len(copies) == 1:
+        positions[copies, 0] = -0.0  # the same place, though not the same bits
     (start / "initial.dat").write_bytes(gadget(positions, velocities, masses))
-    done = call(programs, "merger", start, merger_settings(start, softening=0))
-    refused(done, "merger", "particles coincide without softening")
+    done = call(programs, "merger", start, merger_settings(start, softening=softening))
+    message = f"initial.dat: particles {first} and {second} lie at one point: give each a place of its own"
+    refused(done, "merger", message)
+
+
+def test_a_lattice_is_no_coincidence(programs, start):
+    """Places that share all their coordinates with others, and each of them is taken once."""
+    positions = np.stack(np.meshgrid(*[np.arange(6.0)] * 3), axis=-1).reshape(-1, 3)
+    (start / "initial.dat").write_bytes(gadget(positions, 0 * positions, np.full(216, 1e-3)))
+    done = call(programs, "merger", start, merger_settings(start, snapshots=1, steps_per_snapshot=1))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("content", ["", "&other\n/\n", "&merger\n  softening = 0.1\n", "nothing of the kind"])

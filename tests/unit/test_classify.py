@@ -63,6 +63,17 @@ SETTINGS = {"batch_size": 3}
 # Packs ------------------------------------------------------------------------------------------------------
 
 
+def test_frames_of_a_run_that_fails_its_gates_are_marked(box, model_folder, tmp_path, capsys):
+    classify.run([box], model_folder, SETTINGS, tmp_path / "good.parquet")
+    assert "quality" not in capsys.readouterr().out
+    failing = write_pack(
+        tmp_path / "bad.h5", [galaxy(0.0)], {"settings": {"depth_dex": 3.0}, "quality": "energy 1 > 0"}
+    )
+    classify.run([failing], model_folder, SETTINGS, tmp_path / "bad.parquet")
+    assert catalog.read_provenance(tmp_path / "bad.parquet")["quality"] == "energy 1 > 0"
+    assert capsys.readouterr().out.endswith("; FAILS its quality gates (energy 1 > 0)\n")
+
+
 def test_every_frame_has_its_class_and_its_probabilities(box, model_folder, tmp_path, capsys):
     table = classify.run([box], model_folder, SETTINGS, tmp_path / "out")["box"]
     assert list(table.columns) == [

@@ -21,7 +21,7 @@ def overlay(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["tiny.yaml", "thesis.yaml"])
+@pytest.mark.parametrize("name", ["tiny.yaml", "thesis.yaml", "milky_way.yaml"])
 def test_the_overlays_we_ship_are_valid(name):
     settings = config.load([config.ROOT / "config" / name])
     assert set(settings) == set(config.schema("config")["properties"])
@@ -57,7 +57,8 @@ def test_thesis_trains_as_the_thesis_did():
         ("render: {pixels: 5}", r"render.pixels: found 5; allowed is a whole number from 16 to 512"),
         ("render: {pixels: many}", r"render.pixels: found 'many'; allowed is a whole number"),
         ("render: {fold: 1}", r"render.fold: found 1; allowed is true or false"),
-        ("simulate: {precision: half}", r"simulate.precision: found 'half'; allowed is one of single, double"),
+        ("simulate: {solver: oct}", r"simulate.solver: found 'oct'; allowed is one of tree, direct, direct_double"),
+        ("simulate: {gates: {energy: 0}}", r"simulate.gates.energy: found 0; allowed is a number above 0 to 1"),
         ("simulate: {softening_kpc: 0}", r"softening_kpc: found 0; allowed is a number above 0"),
         ("initial: {runs: []}", r"initial.runs: found \[\]; allowed is a list of at least 1"),
         ("initial: {disc_mass_msun: 2e8}", r"found '2e8'; .*write 2.0e\+8, not 2e8"),

@@ -40,12 +40,14 @@ def test_gravity_refuses_arrays_that_make_no_sense(positions, masses, message):
     [
         ({"softening_kpc": -0.1}, "softening_kpc -0.1: allowed is a finite number >= 0"),
         ({"softening_kpc": np.nan}, "softening_kpc nan"),
-        ({"precision": "half"}, "precision 'half': allowed are 'single' and 'double'"),
+        ({"solver": "magic"}, "solver 'magic': allowed are 'tree', 'direct', 'direct_double'"),
+        ({"softening_kpc": 0.0}, "softening 0: the tree needs a softening > 0"),
+        ({"accuracy": 0.0}, "accuracy 0.0: allowed is a finite number > 0"),
         ({"threads": -1}, "threads -1: allowed is 0"),
     ],
 )
 def test_gravity_refuses_settings_out_of_range(changed, message):
-    settings = {"softening_kpc": 0.1, "precision": "single", "threads": 1} | changed
+    settings = {"softening_kpc": 0.1, "solver": "tree", "threads": 1} | changed
     with pytest.raises(InputError, match=message):
         kernels.accelerations(POSITIONS, MASSES, **settings)
     with pytest.raises(InputError, match=message):
@@ -54,7 +56,7 @@ def test_gravity_refuses_settings_out_of_range(changed, message):
 
 @pytest.mark.parametrize(("time_step", "steps"), [(np.nan, 1), (np.inf, 1), (0.1, -1)])
 def test_the_integrator_refuses_steps_out_of_range(time_step, steps):
-    with pytest.raises(InputError, match="allowed are a finite time_step and steps >= 0"):
+    with pytest.raises(InputError, match="allowed are a finite time_step, steps >= 0 and levels from 0 to 20"):
         kernels.integrate(POSITIONS, POSITIONS, MASSES, 0.1, time_step, steps)
 
 
@@ -119,8 +121,8 @@ def test_arguments_are_left_alone():
 @pytest.mark.parametrize("make", [np.asfortranarray, lambda x: x.astype("f4"), lambda x: np.repeat(x, 2, 0)[::2]])
 def test_any_memory_layout_gives_the_same_forces(make):
     places = np.round(POSITIONS)  # whole numbers, exact in single precision
-    expected, _ = kernels.accelerations(places, MASSES, 0.1, "double")
-    found, _ = kernels.accelerations(make(places), MASSES, 0.1, "double")
+    expected, _ = kernels.accelerations(places, MASSES, 0.1, "direct_double")
+    found, _ = kernels.accelerations(make(places), MASSES, 0.1, "direct_double")
     assert np.array_equal(found, expected)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galclass import images, render, snapshot, vectors
+from galclass import images, quality, render, snapshot, vectors
 from galclass.errors import InputError
 
 SETTINGS = {
@@ -47,6 +47,7 @@ def folder(tmp_path):
     snapshot.write(runs / "snapshot_000.dat", stars(seed=1))
     (runs / "energy.csv").write_text("time,energy\n")
     (runs / "merger.nml").write_text("&merger /\n")
+    (runs / "snapshot_002.dat.partial").write_bytes(b"half a fi")
     return runs
 
 
@@ -69,6 +70,16 @@ def test_pack_of_a_folder(folder, tmp_path):
     np.testing.assert_allclose(np.linalg.norm(views, axis=1), 1.0)
     assert len(pack.provenance["inputs"]) == 2
     assert pack.provenance["settings"]["depth_dex"] == 3.0
+    assert pack.provenance["quality"] == ""
+
+
+@pytest.mark.parametrize("film", [False, True])
+def test_pictures_of_a_run_that_fails_its_gates_are_marked(folder, tmp_path, capsys, film):
+    row = {"gate": "energy", "largest_drift": 0.02, "limit": 0.005, "passed": False}
+    quality.write(folder, [row, row | {"gate": "momentum", "largest_drift": 0.0, "passed": True}])
+    (render.run_film if film else render.run)([folder], SETTINGS, tmp_path / "box.h5", "box")
+    assert images.read_pack(tmp_path / "box.h5").provenance["quality"] == "energy 0.02 > 0.005"
+    assert "box FAILS its quality gates (energy 0.02 > 0.005)" in capsys.readouterr().out
 
 
 def test_contact_sheet_beside_the_pack(folder, tmp_path):

@@ -1,5 +1,7 @@
 """The report says what the results say."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +28,14 @@ def metrics(accuracy: float) -> dict:
         "test": {"models": part, "pictures": part},
         "epochs": {"run": 9, "kept": 7},
     }
+
+
+def verdicts(energy: float) -> list[dict]:
+    """Quality of a run with this drift of the energy."""
+    return [
+        {"gate": "energy", "largest_drift": energy, "limit": 0.005, "passed": energy <= 0.005},
+        {"gate": "centre_of_mass", "largest_drift": 1e-7, "limit": 0.01, "passed": True},
+    ]
 
 
 @pytest.fixture
@@ -56,6 +66,7 @@ def finished(pack) -> results.Results:
     return results.Results(
         films={"box": pack},
         packs={"box": pack},
+        verdicts={"box": verdicts(0.001)},
         shapes=pack,
         labels=pd.DataFrame(shapes),
         history=pd.DataFrame(history),
@@ -114,9 +125,28 @@ def test_classified_counts_the_last_snapshot_apart(finished):
 
 
 def test_candidates_show_scores_with_percentiles(finished):
-    rows = tables.candidates(finished.candidates)["rows"]
+    rows = tables.candidates(finished)["rows"]
     assert rows[0][6] == "0.900 (99 %)"
     assert "not informative" in rows[0][-1]
+
+
+def test_runs_stand_with_their_quality(finished):
+    assert tables.gates(finished) == {
+        "columns": ["run", "energy", "centre of mass", "quality"],
+        "rows": [["box", "1.0e-03 (limit 0.005)", "1.0e-07 (limit 0.01)", "passed"]],
+    }
+
+
+def test_a_run_that_fails_its_gates_is_marked_wherever_it_appears(finished):
+    failed = dataclasses.replace(finished, verdicts={"box": verdicts(0.02)})
+    assert tables.gates(failed)["rows"][0][-1] == "FAILED: energy"
+    mark = "box (fails its quality gates)"
+    assert tables.candidates(failed)["rows"][0][1] == mark
+    assert tables.classified(failed)["rows"][0][0] == mark
+    # Headlines: remnants and best candidate. Figures: film, remnants and best candidate. Tables: one row of classes
+    # and two of candidates.
+    assert page.render(page._values(failed, config.load())).count(mark) >= 2 + 3 + 3
+    assert "fails its quality gates" not in page.render(page._values(finished, config.load()))
 
 
 def test_page_is_whole_and_escapes_text(finished):

@@ -364,6 +364,17 @@ def test_stage_ranks_the_rectangles_by_their_likeness(stage):
     assert {"time_gyr", "view_x", "p_rectangle", "sift_verdict"} <= set(written)
 
 
+def test_candidates_of_a_run_that_fails_its_gates_are_marked(stage, folder, tmp_path, capsys):
+    path, ranked = stage
+    assert set(ranked["quality"]) == {""}
+    pack = images.read_pack(path / "box.h5")
+    images.write_pack(tmp_path / "box.h5", pack.images, pack.frames, pack.provenance | {"quality": "energy 1 > 0"})
+    again = verify.run([path / "classified.parquet"], [tmp_path / "box.h5"], folder, SETTINGS, tmp_path / "out.parquet")
+    assert set(again["quality"]) == {"energy 1 > 0"}
+    assert list(again["frame"]) == list(ranked["frame"])
+    assert "3 of 3 candidates come from runs that FAIL their quality gates" in capsys.readouterr().out
+
+
 def test_rank_puts_measured_rectangles_first_then_the_likest():
     """An X has a strong residual too, but no rectangle's isophotes; nor has a frame that could not be measured."""
     table = pd.DataFrame(

@@ -1,9 +1,13 @@
 """The whole flow at its smallest: what it writes, what reruns, and what bad input does."""
 
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -101,7 +105,9 @@ def test_editing_a_comment_reruns_nothing(finished, edited, name, old, new):
         ("render: {shapes: {maximum_tilt_deg: 5}}", {"render_shapes": 1, **AFTER_SHAPES}),
         ("simulate: {shapes: {particles: 3001}}", {"simulate_shapes": 1, "render_shapes": 1, **AFTER_SHAPES}),
         ("simulate: {end_time_gyr: 0.4}", {"simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
-        ("simulate: {threads: 2}", {}),
+        ("simulate: {threads: 2, checkpoint_minutes: 1, wall_time_minutes: 60}", {}),
+        # The verb finds the runs complete and only judges them again.
+        ("simulate: {gates: {energy: 0.5}}", {"simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
         ("reference: {palette: leda_false_colour}", {"reference": 1, "verify": 1, "report": 1}),
         (
             "initial: {toomre_q: 1.6}",
@@ -171,6 +177,36 @@ def test_value_on_the_command_line_is_checked_too(finished):
     done = finished.snakemake("--dry-run", "--config", "train=3")
     assert done.returncode == 1
     assert "galclass: --config: train: found 3; allowed is a section of keys" in done.stderr
+
+
+def test_killed_flow_goes_on_to_the_same_bytes(finished, tmp_path):
+    """Everything killed in the middle of a simulation; the same command continues it from its checkpoint."""
+    for name in ("bin/merger", "initial/box.dat"):
+        (tmp_path / "results" / name).parent.mkdir(parents=True)
+        shutil.copy2(finished.folder / "results" / name, tmp_path / "results" / name)
+    (tmp_path / "long.yaml").write_text(
+        "initial: {runs: [box]}\nsimulate: {time_step_gyr: 5.0e-5, checkpoint_minutes: 0.002, threads: 1}"
+    )
+    overlays = [finished.folder / "tests" / "workflow" / "micro.yaml", "long.yaml"]
+    command = [Path(sys.executable).with_name("snakemake"), "--cores", "1", "--until", "simulate_merger", "--directory",
+               tmp_path, "--snakefile", finished.folder / "Snakefile", "--configfile", *overlays]  # fmt: skip
+    output = tmp_path / "results" / "simulate" / "mergers" / "box"
+    flow = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)  # fmt: skip
+    while not (output / "checkpoint_b.bin").exists():
+        assert flow.poll() is None
+        time.sleep(0.02)
+    os.killpg(flow.pid, signal.SIGKILL)
+    flow.wait()
+    assert not (output / "energy.csv").exists()
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "merger: continuing at step" in (tmp_path / "results" / "logs" / "simulate" / "box.log").read_text()
+    done = galclass(tmp_path, "simulate", "merger", "results/initial/box.dat", "--program", "results/bin/merger",
+                    "-o", "undisturbed", "-c", "results/config.yaml")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for name in ("energy.csv", *(f"snapshot_{number:03d}.dat" for number in range(4))):
+        assert (output / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
 
 
 def test_damaged_snapshot_stops_its_run_only(finished):

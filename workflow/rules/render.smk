@@ -1,25 +1,25 @@
 rule render:
     message: "Rendering run {wildcards.run}"
-    input: "results/simulate/mergers/{run}",
+    input: "results/simulate/mergers/{run}/quality.csv",
     output: "results/render/mergers/{run}.h5",
     params:
         code=code("render"),
         settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("film", "shapes"))},
     log: "results/logs/render/{run}.log",
     benchmark: "results/benchmarks/render/{run}.tsv"
-    shell: "galclass render {input} --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    shell: "galclass render results/simulate/mergers/{wildcards.run} --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
 
 
 rule render_film:
     message: "Rendering the film of run {wildcards.run}"
-    input: "results/simulate/mergers/{run}",
+    input: "results/simulate/mergers/{run}/quality.csv",
     output: "results/render/film/{run}.h5",
     params:
         code=code("render"),
         settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("views", "field", "shapes"))},
     log: "results/logs/render_film/{run}.log",
     benchmark: "results/benchmarks/render_film/{run}.tsv"
-    shell: "galclass render {input} --film --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    shell: "galclass render results/simulate/mergers/{wildcards.run} --film --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
 
 
 rule render_shapes:

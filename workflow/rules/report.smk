@@ -3,6 +3,7 @@ rule report:
     input:
         template=BASE / "workflow/report/index.html.j2",
         thesis=BASE / "workflow/report/thesis.yaml",
+        quality=expand("results/simulate/mergers/{run}/quality.csv", run=RUNS),
         films=expand("results/render/film/{run}.h5", run=RUNS),
         packs=expand("results/render/mergers/{run}.h5", run=RUNS),
         shapes="results/render/shapes.h5",
