@@ -32,7 +32,9 @@ module galclass_tree_gravity
   !> Pairs of cells that are summed in one go, and source particles: both fit the first cache.
   integer, parameter :: cell_run = 128, particle_run = 1024
 
-  !> A leaf wider than this share of its distance from the bulk of the mass is pulled particle by particle.
+  !> Most particles of a group of targets, which walk together: many share the tests, few have less to sum pair by pair.
+  integer, parameter :: group_capacity = 2*leaf_capacity
+  !> A group wider than this share of its distance from the bulk of the mass is split, in the end into single particles.
   real(sp), parameter :: thin_angle = 0.2_sp
 
   !> How much work a walk was.
@@ -52,17 +54,17 @@ module galclass_tree_gravity
     !> Accepted sources: the target's centre relative to theirs, and their multipoles, in the target's unit of length
     real(sp) :: cell_offsets(cell_run, 3) = 0
     real(sp) :: cell_multipoles(cell_run, multipoles) = 0
-    !> Source particles: positions relative to the target leaf's centre [kpc] and G times mass, and how many there are
+    !> Source particles: positions relative to the target's centre [kpc] and G times mass, and how many there are
     real(sp) :: sources(particle_run + leaf_capacity, 4) = 0
     integer :: particles = 0
-    !> Place in that list before the first particle of the target leaf's block; -1 if it is not in the list
-    integer :: own = -1
-    !> Active particles of the target leaf: index, place in the block, position relative to the target's centre [kpc]
-    integer(i4) :: targets(leaf_capacity) = 0, places(leaf_capacity) = 0
-    real(sp) :: target_offsets(leaf_capacity, 3) = 0
+    !> Active particles of the target: index, and position relative to its centre [kpc]
+    integer(i4) :: targets(group_capacity) = 0
+    real(sp) :: target_offsets(group_capacity, 3) = 0
+    !> Their own places among the source particles; 0 for one that is not there
+    integer :: own(group_capacity) = 0
     integer :: target_count = 0
     !> Pull of the source particles so far: acceleration and minus the potential
-    real(sp) :: near(4, leaf_capacity) = 0
+    real(sp) :: near(4, group_capacity) = 0
   end type workspace_t
 
   !> A local expansion in a unit of length of its own.
@@ -180,7 +182,7 @@ contains
       return
     end if
     local = above
-    call take_sources(tree, opening, tree%cells(at), tree%least_pull(at), from, to, local, work, last)
+    call take_sources(tree, opening, tree%cells(at), .false., tree%least_pull(at), from, to, local, work, last)
     do i = child, child + 1
       call walk_crown(tree, opening, i, passed_down(local, tree%cells(at), tree%cells(i), opening%smallest_unit), &
                       to + 1, last, work, jobs, job_count)
@@ -210,34 +212,36 @@ contains
 
     associate (cell => tree%cells(at))
       if (cell%active == 0) return
-      if (cell%child > 0) then
+      if (cell%count <= group_capacity .and. .not. is_thin(cell, tree%least_pull(at), tree%cells(1)%gm)) then
+        call start_targets(work)
+        call add_targets(tree, active, at, cell, work)
+        call pull_targets(tree, opening, cell, tree%least_pull(at), above, from, to, work, acceleration, potential)
+      else if (cell%child > 0) then
         local = above
-        call take_sources(tree, opening, cell, tree%least_pull(at), from, to, local, work, last)
+        call take_sources(tree, opening, cell, .false., tree%least_pull(at), from, to, local, work, last)
         do i = cell%child, cell%child + 1
           call walk(tree, opening, active, i, passed_down(local, cell, tree%cells(i), opening%smallest_unit), &
                     to + 1, last, work, acceleration, potential)
         end do
-      else if (is_thin(cell, tree%least_pull(at), tree%cells(1)%gm)) then
+      else
         do i = cell%first, cell%first + cell%count - 1
           if (.not. active(i)) cycle
-          associate (particle => single_target(tree, cell, i))
-            call one_target(particle, i - cell%first + 1, work)
-            call pull_leaf(tree, opening, particle, real(norm2(acceleration(:, i)), sp), &
-                           passed_down(above, cell, particle, opening%smallest_unit), from, to, work, &
-                           acceleration, potential)
+          associate (particle => single_particle(tree, cell, i))
+            call start_targets(work)
+            call add_target(i, [0.0_sp, 0.0_sp, 0.0_sp], work)
+            call pull_targets(tree, opening, particle, real(norm2(acceleration(:, i)), sp), &
+                              passed_down(above, cell, particle, opening%smallest_unit), from, to, work, &
+                              acceleration, potential)
           end associate
         end do
-      else
-        call find_targets(tree, active, cell, work)
-        call pull_leaf(tree, opening, cell, tree%least_pull(at), above, from, to, work, acceleration, potential)
       end if
     end associate
   end subroutine walk
 
-  !> Whether a leaf is so wide, for its distance from the bulk of the mass, that the errors of its far sources add up.
-  pure function is_thin(leaf, least_pull, gm)
-    !> The leaf
-    type(cell_t), intent(in) :: leaf
+  !> Whether a cell is so wide, for its distance from the bulk of the mass, that the errors of its far sources add up.
+  pure function is_thin(cell, least_pull, gm)
+    !> The cell
+    type(cell_t), intent(in) :: cell
     !> Smallest acceleration of its active particles [(km/s)^2/kpc]
     real(sp), intent(in) :: least_pull
     !> G times all mass [kpc (km/s)^2]
@@ -245,32 +249,32 @@ contains
     logical :: is_thin
 
     ! The distance of the bulk is about sqrt(gm/pull).
-    is_thin = leaf%radius**2*least_pull > thin_angle**2*gm
+    is_thin = cell%radius**2*least_pull > thin_angle**2*gm
   end function is_thin
 
   !> A particle as a leaf of its own.
-  pure function single_target(tree, leaf, i) result(target)
+  pure function single_particle(tree, leaf, i) result(particle)
     !> The tree
     type(tree_t), intent(in) :: tree
     !> The particle's leaf
     type(cell_t), intent(in) :: leaf
     !> Its index
     integer, intent(in) :: i
-    type(cell_t) :: target
+    type(cell_t) :: particle
 
     associate (place => i - leaf%first + 1)
-      target = cell_t(centre=leaf%centre + tree%particles(place, 1:3, -leaf%child), first=i, count=1, child=leaf%child)
+      particle = cell_t(centre=leaf%centre + tree%particles(place, 1:3, -leaf%child), first=i, count=1)
     end associate
-  end function single_target
+  end function single_particle
 
-  !> The forces on the particles of a leaf.
-  subroutine pull_leaf(tree, opening, leaf, least_pull, above, from, to, work, acceleration, potential)
+  !> The forces on the targets of a group.
+  subroutine pull_targets(tree, opening, group, least_pull, above, from, to, work, acceleration, potential)
     !> The tree
     type(tree_t), intent(in) :: tree
     !> When cells are accepted
     type(opening_t), intent(in) :: opening
-    !> The leaf; its targets are in work
-    type(cell_t), intent(in) :: leaf
+    !> The group; its targets are in work
+    type(cell_t), intent(in) :: group
     !> Smallest acceleration of its active particles [(km/s)^2/kpc]
     real(sp), intent(in) :: least_pull
     !> Its local expansion from the cells above
@@ -285,13 +289,13 @@ contains
     integer :: last, i
 
     local = above
-    call take_sources(tree, opening, leaf, least_pull, from, to, local, work, last)
+    call take_sources(tree, opening, group, .true., least_pull, from, to, local, work, last)
     do i = to + 1, last
-      call take_particles(tree, opening, tree%cells(work%undecided(i)), leaf, work)
+      call take_particles(tree, opening, tree%cells(work%undecided(i)), group, work)
     end do
     call sum_particles(opening, work)
-    call pull_targets(local, work, acceleration, potential)
-  end subroutine pull_leaf
+    call add_up(local, work, acceleration, potential)
+  end subroutine pull_targets
 
   !> The local expansion of a child from its parent's.
   pure function passed_down(parent_local, parent, child, smallest_unit) result(local)
@@ -317,29 +321,33 @@ contains
   end function passed_down
 
   !> Take the sources of a target cell: accept them into its local expansion, open them, or leave them.
-  subroutine take_sources(tree, opening, target, least_pull, from, to, local, work, last)
+  subroutine take_sources(tree, opening, target, is_last, least_pull, from, to, local, work, last)
     !> The tree
     type(tree_t), intent(in) :: tree
     !> When cells are accepted
     type(opening_t), intent(in) :: opening
     !> The target
     type(cell_t), intent(in) :: target
+    !> Whether it is a group, so that nothing can be left to children
+    logical, intent(in) :: is_last
     !> Smallest acceleration of its active particles [(km/s)^2/kpc]
     real(sp), intent(in) :: least_pull
     !> The undecided sources are work%undecided(from:to)
     integer, intent(in) :: from, to
     !> The target's local expansion; what is accepted is added
     type(local_t), intent(inout) :: local
-    !> Room; what is left is in work%undecided(to + 1:last): sources for the children, or leaves near a leaf
+    !> Room; what is left is in work%undecided(to + 1:last): sources for the children, or leaves near a group
     type(workspace_t), intent(inout) :: work
     integer, intent(out) :: last
-    real(dp) :: threshold
+    real(dp) :: threshold, open_above
     integer :: tests, accepted
 
     call reserve(work%undecided, to + size(tree%cells) + 2)
     threshold = huge(threshold)
     if (opening%accuracy < huge(threshold)) threshold = opening%accuracy*least_pull
-    call decide(tree%cells, target, opening%angle2, threshold, to - from + 1, work%undecided(from), &
+    ! A group opens all it can; another target only what is larger than itself.
+    open_above = merge(-0.5_dp, target%radius, is_last)
+    call decide(tree%cells, target, opening%angle2, threshold, open_above, to - from + 1, work%undecided(from), &
                 work%queue, work%accepted, accepted, work%undecided(to + 1), last, tests)
     last = to + last
     call sum_cells(tree, opening, target, work%accepted(:accepted), local, work)
@@ -351,8 +359,8 @@ contains
   !>
   !> There are no branches in the loop, for the processor could not foresee them: each source is written to the end of
   !> every list, and the list that it belongs to grows.
-  subroutine decide(cells, target, angle2, threshold, count, sources, queue, accepted, accepted_count, left, &
-                    left_count, tests)
+  subroutine decide(cells, target, angle2, threshold, open_above, count, sources, queue, accepted, accepted_count, &
+                    left, left_count, tests)
     !> The cells
     type(cell_t), intent(in) :: cells(*)
     !> The target
@@ -361,6 +369,8 @@ contains
     real(dp), intent(in) :: angle2
     !> Largest acceleration that an accepted source may miss [(km/s)^2/kpc]
     real(dp), intent(in) :: threshold
+    !> A source that is not far is opened if its inner radius is larger than this [kpc]
+    real(dp), intent(in) :: open_above
     !> Number of undecided sources, and these
     integer(i4), intent(in) :: count, sources(*)
     !> Room for sources that wait
@@ -371,12 +381,10 @@ contains
     integer(i4), intent(inout) :: left(*), left_count
     !> How many were looked at
     integer(i4), intent(out) :: tests
-    real(dp) :: offset(3), radius, inner_radius, distance2, radii2
+    real(dp) :: offset(3), radius, distance2, radii2
     integer(i4) :: tail, source, far, opened
 
     radius = target%radius
-    ! A leaf opens all it can; another target only what is larger than itself.
-    inner_radius = merge(-0.5_dp, radius, target%child < 0)
     accepted_count = 0
     left_count = 0
     tests = 0
@@ -390,7 +398,7 @@ contains
       radii2 = (radius + cells(source)%radius)**2
       far = iand(merge(1_i4, 0_i4, radii2 < angle2*distance2), &
                  merge(1_i4, 0_i4, cells(source)%gm*(radii2*radii2) <= threshold*distance2*(distance2*distance2)))
-      opened = iand(1_i4 - far, merge(1_i4, 0_i4, cells(source)%inner_radius > inner_radius))
+      opened = iand(1_i4 - far, merge(1_i4, 0_i4, cells(source)%inner_radius > open_above))
       queue(tail + 1) = cells(source)%child
       queue(tail + 2) = cells(source)%child + 1
       tail = tail + 2*opened
@@ -440,61 +448,80 @@ contains
     end do
   end subroutine sum_cells
 
-  !> The active particles of a leaf.
-  subroutine find_targets(tree, active, leaf, work)
+  !> No targets yet.
+  subroutine start_targets(work)
+    !> Room
+    type(workspace_t), intent(inout) :: work
+
+    work%target_count = 0
+    work%own = 0
+  end subroutine start_targets
+
+  !> Add the active particles of the leaves below a cell to the targets of a group.
+  recursive subroutine add_targets(tree, active, at, group, work)
     !> The tree
     type(tree_t), intent(in) :: tree
     !> Whose acceleration is wanted, shape (n)
     logical(i1), intent(in) :: active(:)
-    !> The leaf
-    type(cell_t), intent(in) :: leaf
+    !> The cell
+    integer, intent(in) :: at
+    !> The group
+    type(cell_t), intent(in) :: group
     !> Room
     type(workspace_t), intent(inout) :: work
+    real(sp) :: offset(3)
     integer :: i
 
-    work%target_count = 0
-    do i = leaf%first, leaf%first + leaf%count - 1
-      if (.not. active(i)) cycle
-      work%target_count = work%target_count + 1
-      work%targets(work%target_count) = i
-      work%target_offsets(work%target_count, :) = tree%particles(i - leaf%first + 1, 1:3, -leaf%child)
-      work%places(work%target_count) = i - leaf%first + 1
-    end do
-    work%near(:, :work%target_count) = 0
-  end subroutine find_targets
+    associate (cell => tree%cells(at))
+      if (cell%child > 0) then
+        call add_targets(tree, active, cell%child, group, work)
+        call add_targets(tree, active, cell%child + 1, group, work)
+        return
+      end if
+      offset = real(cell%centre - group%centre, sp)
+      do i = 1, cell%count
+        if (.not. active(cell%first + i - 1)) cycle
+        call add_target(cell%first + i - 1, tree%particles(i, 1:3, -cell%child) + offset, work)
+      end do
+    end associate
+  end subroutine add_targets
 
-  !> One particle that is a leaf of its own.
-  subroutine one_target(particle, place, work)
-    !> The particle
-    type(cell_t), intent(in) :: particle
-    !> Its place in the block of the leaf that it comes from
-    integer, intent(in) :: place
+  subroutine add_target(i, offset, work)
+    !> Index of the particle
+    integer, intent(in) :: i
+    !> Its position relative to the centre of the group [kpc]
+    real(sp), intent(in) :: offset(3)
     !> Room
     type(workspace_t), intent(inout) :: work
 
-    work%target_count = 1
-    work%targets(1) = particle%first
-    work%places(1) = place
-    work%target_offsets(1, :) = 0
-    work%near(:, 1) = 0
-  end subroutine one_target
+    work%target_count = work%target_count + 1
+    work%targets(work%target_count) = i
+    work%target_offsets(work%target_count, :) = offset
+    work%near(:, work%target_count) = 0
+  end subroutine add_target
 
-  !> A source leaf whose particles will pull those of the target leaf.
-  subroutine take_particles(tree, opening, leaf, target, work)
+  !> A source leaf whose particles will pull the targets.
+  subroutine take_particles(tree, opening, leaf, group, work)
     !> The tree
     type(tree_t), intent(in) :: tree
     !> Softening
     type(opening_t), intent(in) :: opening
-    !> The source leaf and the target leaf
-    type(cell_t), intent(in) :: leaf, target
+    !> The source leaf and the group of targets
+    type(cell_t), intent(in) :: leaf, group
     !> Room
     type(workspace_t), intent(inout) :: work
     real(sp) :: offset(4)
     integer :: i, column
 
     if (work%particles + leaf%count > particle_run) call sum_particles(opening, work)
-    if (leaf%child == target%child) work%own = work%particles
-    offset(1:3) = real(leaf%centre - target%centre, sp)
+    if (leaf%first >= group%first - leaf%count .and. leaf%first < group%first + group%count) then
+      do i = 1, work%target_count
+        associate (place => work%targets(i) - leaf%first + 1)
+          if (place >= 1 .and. place <= leaf%count) work%own(i) = work%particles + place
+        end associate
+      end do
+    end if
+    offset(1:3) = real(leaf%centre - group%centre, sp)
     offset(4) = 0
     ! The whole block, so that the loop needs no branch; what is too much is overwritten by the next.
     do column = 1, 4
@@ -518,28 +545,28 @@ contains
     work%sources(work%particles + 1:n, :) = 0
     do k = 1, work%target_count
       ! A particle does not pull itself.
-      own = max(1, work%own + work%places(k))
+      own = max(1, work%own(k))
       own_gm = work%sources(own, 4)
-      if (work%own >= 0) work%sources(own, 4) = 0
+      if (work%own(k) > 0) work%sources(own, 4) = 0
       call add_pull(work%sources(:n, 1), work%sources(:n, 2), work%sources(:n, 3), work%sources(:n, 4), &
                     work%target_offsets(k, :), real(opening%softening, sp)**2, work%near(:, k))
       work%sources(own, 4) = own_gm
     end do
-    work%own = -1
+    work%own = 0
     work%effort%particles = work%effort%particles + int(work%particles, i8)*work%target_count
     work%particles = 0
   end subroutine sum_particles
 
-  !> Add up what pulls the active particles of a leaf.
-  subroutine pull_targets(local, work, acceleration, potential)
-    !> The leaf's local expansion
+  !> Add up what pulls the targets.
+  subroutine add_up(local, work, acceleration, potential)
+    !> The group's local expansion
     type(local_t), intent(in) :: local
     !> Room
     type(workspace_t), intent(inout) :: work
     !> Accelerations [(km/s)^2/kpc], shape (3, n), and potentials [(km/s)^2], shape (n)
     real(dp), intent(inout) :: acceleration(:, :), potential(:)
     real(dp) :: per_unit
-    real(sp) :: far(leaf_capacity, 4)
+    real(sp) :: far(group_capacity, 4)
     integer :: k
 
     per_unit = scale(1.0_dp, -local%power)
@@ -551,7 +578,7 @@ contains
         potential(i) = -work%near(4, k) - far(k, 4)*per_unit
       end associate
     end do
-  end subroutine pull_targets
+  end subroutine add_up
 
   !> Make a list long enough, keeping what it holds.
   pure subroutine reserve(list, length)
