@@ -11,7 +11,7 @@ from galclass import provenance
 from galclass.errors import ConfigError
 from galclass.files import write_text
 from galclass.initial.orbit import disc_rotation, kepler_state
-from galclass.initial.progenitor import galaxy, scaled
+from galclass.initial.progenitor import draw, galaxy, model, scaled
 from galclass.snapshot import Snapshot, join, write
 
 __all__ = ["galaxy", "kepler_state", "merger", "run"]
@@ -47,10 +47,11 @@ def merger(row: dict, settings: dict, seed: int, softening_kpc: float = 0.0) -> 
     if row["mass_ratio"] < 1.0:
         raise ConfigError(f"mass_ratio {row['mass_ratio']:g}: larger over smaller must be 1 or more; invert it")
     sizes = (settings, scaled(settings, row["mass_ratio"]))
+    models = [model(size, row["bulge_over_halo"], softening_kpc) for size in sizes[: 1 if sizes[0] == sizes[1] else 2]]
     streams = np.random.default_rng(seed).spawn(2)
     first, second = (
-        _tilted(galaxy(size, rng, row["bulge_over_halo"], softening_kpc), row, number)
-        for number, size, rng in zip((1, 2), sizes, streams, strict=True)
+        _tilted(draw(made, size, rng), row, number)
+        for number, made, size, rng in zip((1, 2), (models[0], models[-1]), sizes, streams, strict=True)
     )
     mass1, mass2 = first.masses.sum(), second.masses.sum()
     orbit = kepler_state(mass1 + mass2, row["pericentre_kpc"], row["eccentricity"], row["separation_kpc"])

@@ -1,20 +1,22 @@
 """One dwarf galaxy in equilibrium: halo, exponential disc and, if asked for, a bulge, as particles.
 
-Each spherical component has the isotropic distribution function that its density needs in the potential of
-halo, bulge and disc (the disc spread over spheres); the disc has the Jeans moments of its own thick potential
-and the spheres'.  Every
-component has its centre of mass at rest in the origin, and the disc spins about +z.
+Each component has a distribution function of integrals of motion in the total potential of all of them, softened as
+in the simulation to come: of energy for halo and bulge (`galclass.initial.spheres`), of energy, angular momentum and
+vertical action for the disc (`galclass.initial.disc`).  Every component has its centre of mass at rest in the
+origin, and the disc spins about +z.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from galclass.initial import disc as discs
 from galclass.initial import spheres
+from galclass.initial.potential import Disc, Potential, disc_potential, mean_over_angles, on_grid
 from galclass.snapshot import TYPES, Snapshot, join
 from galclass.units import MSUN_PER_MASS
-from galclass.vectors import sphere_directions
 
 _MASSES = ("disc_mass_msun", "halo_mass_msun")
 _LENGTHS = ("disc_scale_kpc", "halo_scale_kpc", "halo_truncation_kpc", "bulge_scale_kpc")
@@ -39,46 +41,70 @@ def scaled(settings: dict, mass_ratio: float) -> dict:
     return settings | smaller | {key: max(1, round(settings[key] / mass_ratio)) for key in _COUNTS}
 
 
-def disc_of(settings: dict) -> discs.Disc:
+@dataclass(frozen=True)
+class Sphere:
+    """A spheroid: mass [1e10 Msun], binding energies [(km/s)^2], rising, and its distribution function f there."""
+
+    mass: float
+    energy: np.ndarray
+    f: np.ndarray
+
+
+@dataclass(frozen=True)
+class Model:
+    """A galaxy in equilibrium, before its particles are drawn.
+
+    Attributes
+    ----------
+    disc : Disc
+        The disc.
+    potential : Potential
+        Total potential [(km/s)^2], a function of cylinder radius and height [kpc].
+    stars : discs.Stars
+        Distribution function of the disc.
+    spheres : dict of str to Sphere
+        "halo" and perhaps "bulge".
+    radii, psi : ndarray, shapes (n,), (n, m)
+        Spherical radii [kpc], and minus the potential there and at `galclass.initial.potential.COSINES`.
+    """
+
+    disc: Disc
+    potential: Potential
+    stars: discs.Stars
+    spheres: dict[str, Sphere]
+    radii: np.ndarray
+    psi: np.ndarray
+
+
+def model(settings: dict, bulge_over_halo: float = 0.0, softening_kpc: float = 0.0) -> Model:
+    """Build the equilibrium that the settings describe; arguments and errors as for `galaxy`."""
+    disc = disc_of(settings)
+    thick = disc_potential(disc, softening_kpc)
+    radii, masses, densities = densities_of(settings, bulge_over_halo)
+    psi, spheroids = spheres.settle(radii, list(densities.values()), on_grid(thick, radii), softening_kpc)
+    potential, mean = Potential((thick, spheroids)), mean_over_angles(psi)
+    parts = {name: Sphere(masses[name], *spheres.distribution_function(densities[name], mean)) for name in masses}
+    return Model(disc, potential, discs.stars(disc, potential, settings["toomre_q"]), parts, radii, psi)
+
+
+def disc_of(settings: dict) -> Disc:
     """The disc that the settings describe."""
     scale = settings["disc_scale_kpc"]
-    height = settings["disc_height_over_scale"] * scale
-    return discs.Disc(settings["disc_mass_msun"] / MSUN_PER_MASS, scale, height, settings["toomre_q"])
+    return Disc(settings["disc_mass_msun"] / MSUN_PER_MASS, scale, settings["disc_height_over_scale"] * scale)
 
 
-def sphere_tables(settings: dict, bulge_over_halo: float) -> tuple[np.ndarray, dict]:
-    """Edges of shells, and (density, enclosed mass) at them for each spherical component.
-
-    Parameters
-    ----------
-    settings : dict
-        The section ``initial`` of the configuration.
-    bulge_over_halo : float
-        Mass of the bulge over that of the halo; 0 for none.
-
-    Returns
-    -------
-    edges : ndarray, shape (n,)
-        Radii [kpc].
-    tables : dict
-        "halo" and perhaps "bulge": density [1e10 Msun/kpc^3] and enclosed mass [1e10 Msun], shape (n,).
-    """
+def densities_of(settings: dict, bulge_over_halo: float) -> tuple[np.ndarray, dict, dict]:
+    """Radii [kpc], shape (n,), and by name the mass [1e10 Msun] and the density there of each spheroid."""
     truncation, halo_mass = settings["halo_truncation_kpc"], settings["halo_mass_msun"] / MSUN_PER_MASS
     parts = {"halo": (settings["halo_profile"], settings["halo_scale_kpc"], halo_mass)}
     if bulge_over_halo > 0.0:
         parts["bulge"] = ("hernquist", settings["bulge_scale_kpc"], halo_mass * bulge_over_halo)
-    edges = spheres.radial_table([scale for _, scale, _ in parts.values()], truncation)
-    shapes = {name: spheres.density_shape(kind, edges, scale, truncation) for name, (kind, scale, _) in parts.items()}
-    return edges, {name: spheres.normalised(shapes[name], edges, part[2]) for name, part in parts.items()}
-
-
-def disc_moments(settings: dict, bulge_over_halo: float = 0.0, softening_kpc: float = 0.0) -> discs.Moments:
-    """Circular speed, dispersions and rotation of the galaxy's disc; arguments as for `galaxy`."""
-    edges, tables = sphere_tables(settings, bulge_over_halo)
-    enclosed = sum(table[1] for table in tables.values())
-    return discs.moments(
-        disc_of(settings), lambda r: spheres.shell_field(r, edges, enclosed, softening_kpc)[1], softening_kpc
-    )
+    radii = spheres.radial_table([scale for _, scale, _ in parts.values()], truncation)
+    densities = {
+        name: spheres.normalised(spheres.density_shape(profile, radii, scale, truncation), radii, mass)
+        for name, (profile, scale, mass) in parts.items()
+    }
+    return radii, {name: mass for name, (_, _, mass) in parts.items()}, densities
 
 
 def galaxy(
@@ -107,43 +133,29 @@ def galaxy(
     ConfigError
         If no isotropic equilibrium exists, or the profile is unknown.
     """
-    edges, tables = sphere_tables(settings, bulge_over_halo)
-    disc = disc_of(settings)
-    enclosed = sum(table[1] for table in tables.values()) + disc.enclosed(edges)
-    psi = -spheres.shell_field(edges, edges, enclosed, softening_kpc)[0]
-    moments = disc_moments(settings, bulge_over_halo, softening_kpc)
-    parts = []
-    for name in sorted(tables, key=TYPES.get):
-        parts.append(_component(name, *_sphere(settings, name, edges, tables[name], psi, rng)))
+    return draw(model(settings, bulge_over_halo, softening_kpc), settings, rng)
+
+
+def draw(made: Model, settings: dict, rng: np.random.Generator) -> Snapshot:
+    """Sample a galaxy from the model of its settings; arguments and result as for `galaxy`."""
+    parts = [_component(name, *_sphere(settings, name, made, rng)) for name in sorted(made.spheres, key=TYPES.get)]
     count = settings["disc_particles"]
-    sampled = discs.sample(disc, moments, count, rng)
-    parts.insert(1, _component("disc", *sampled, np.full(count, disc.mass / count)))
+    masses = np.full(count, made.disc.mass / count)
+    parts.insert(1, _component("disc", *discs.sample(made.stars, count, rng), masses))
     return _numbered(join(parts))
 
 
-def _sphere(
-    settings: dict, name: str, edges: np.ndarray, table: tuple, psi: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions, velocities and masses of a spherical component with isotropic velocities."""
-    density, enclosed = table
-    count = settings[f"{name}_particles"]
-    half = (count + 1) // 2
-    energy, f = spheres.distribution_function(density, psi)
+def _sphere(settings: dict, name: str, made: Model, rng: np.random.Generator) -> tuple:
+    """Positions, velocities and masses of a spheroid."""
+    sphere, count = made.spheres[name], settings[f"{name}_particles"]
     # Stars weigh the same, as pictures need; only the unseen halo is graded.
-    weight = np.ones_like(energy)
+    weight = np.ones_like(sphere.energy)
     if name == "halo":
-        weight = spheres.graded_masses(energy, edges, psi, settings["disc_scale_kpc"])
-    inside = spheres.enclosed_number(edges, psi, energy, f / weight)
-    radii = spheres.sample_radii(half, edges, inside, rng)
-    depth = np.interp(radii, edges, psi)
-    speeds = spheres.sample_speeds(depth, energy, f / weight, rng)
-    positions = radii[:, None] * sphere_directions(half, rng)
-    velocities = speeds[:, None] * sphere_directions(half, rng)
-    masses = np.interp(depth - 0.5 * speeds**2, energy, weight)
-    # Each particle has a twin opposite to it: a few far particles else push the cusp off the centre of mass.
-    both = np.concatenate([positions, -positions])[:count], np.concatenate([velocities, -velocities])[:count]
-    masses = np.concatenate([masses, masses])[:count]
-    return *both, masses * enclosed[-1] / masses.sum()
+        reach = made.disc.scale_kpc, settings["halo_truncation_kpc"]
+        weight = spheres.graded_masses(sphere.energy, made.radii, mean_over_angles(made.psi), *reach)
+    drawn = spheres.sample(count, made.radii, made.psi, sphere.energy, sphere.f / weight, rng)
+    masses = np.interp(drawn[2], sphere.energy, weight)
+    return drawn[0], drawn[1], masses * sphere.mass / masses.sum()
 
 
 def _component(name: str, positions: np.ndarray, velocities: np.ndarray, masses: np.ndarray) -> Snapshot:

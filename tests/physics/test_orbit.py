@@ -42,7 +42,7 @@ def test_point_masses_reach_the_pericentre(pericentre, eccentricity, separation)
     positions, velocities = np.outer([-0.25, 0.75], x), np.outer([-0.25, 0.75], v)
     distances, step = [], 1e-5 * np.sqrt(pericentre**3 / (2.0 * G)) * 100
     for _ in range(6000):
-        positions, velocities = kernels.integrate(positions, velocities, masses, 0.0, step, 1)
+        positions, velocities = kernels.integrate(positions, velocities, masses, 0.0, step, 1, solver="direct_double")
         distances.append(np.linalg.norm(positions[1] - positions[0]))
         if distances[-1] > min(distances) * 1.01:
             break

@@ -7,6 +7,7 @@ import pytest
 
 from galclass import config, initial
 from galclass.errors import ConfigError
+from galclass.initial.draws import directions, even_shares
 from galclass.initial.progenitor import galaxy, scaled
 from galclass.snapshot import read
 
@@ -183,3 +184,24 @@ def test_every_row_of_the_built_in_table_makes_a_pair():
     settings = SETTINGS | {"disc_particles": 50, "halo_particles": 50, "bulge_particles": 50}
     for row in config.read_mergers(config.ROOT / "config" / "mergers.tsv").values():
         assert len(initial.merger(row, settings, row["seed"])) > 0
+
+
+def test_even_shares_fill_lines_and_squares_more_evenly_than_random_numbers():
+    count = 10_000
+    shares = even_shares(count, 6, np.random.default_rng(3))
+    assert shares.min() >= 0.0 and shares.max() < 1.0 and (np.diff(shares[0]) > 0.0).all()
+    for number, one in enumerate(shares):
+        # The largest gap of random numbers would be ln(n)/n = 9/n and more.
+        assert np.diff(np.sort(one)).max() < 3.0 / count
+        for other in shares[:number]:
+            cells, _, _ = np.histogram2d(one, other, 10, range=[[0, 1], [0, 1]])
+            # 100 in each of 100 cells; random numbers leave up to 40 more or less.
+            assert np.abs(cells - 100).max() < 30
+
+
+def test_directions_are_uniform_on_the_sphere():
+    ways = directions(even_shares(10_000, 2, np.random.default_rng(3)))
+    np.testing.assert_allclose(np.linalg.norm(ways, axis=1), 1.0, rtol=1e-12)
+    # Mean 0 and second moment 1/3 of each coordinate, to the evenness of the draws.
+    np.testing.assert_allclose(ways.mean(axis=0), 0.0, atol=3e-3)
+    np.testing.assert_allclose(ways.T @ ways / len(ways), np.eye(3) / 3.0, atol=3e-3)
