@@ -381,7 +381,7 @@ contains
     integer(i4), intent(inout) :: left(*), left_count
     !> How many were looked at
     integer(i4), intent(out) :: tests
-    real(dp) :: offset(3), radius, distance2, radii2
+    real(dp) :: offset(3), radius, small, distance2, radii2
     integer(i4) :: tail, source, far, opened
 
     radius = target%radius
@@ -396,8 +396,11 @@ contains
       offset = target%centre - cells(source)%centre
       distance2 = offset(1)*offset(1) + offset(2)*offset(2) + offset(3)*offset(3)
       radii2 = (radius + cells(source)%radius)**2
+      ! Sources smaller than the target come in numbers, from one side, and with errors alike: each may make less.
+      small = max(cells(source)%radius, 0.125_dp*radius)
       far = iand(merge(1_i4, 0_i4, radii2 < angle2*distance2), &
-                 merge(1_i4, 0_i4, cells(source)%gm*(radii2*radii2) <= threshold*distance2*(distance2*distance2)))
+                 merge(1_i4, 0_i4, cells(source)%gm*(radii2*radii2)*max(radius, small) <= &
+                       threshold*distance2*(distance2*distance2)*small))
       opened = iand(1_i4 - far, merge(1_i4, 0_i4, cells(source)%inner_radius > open_above))
       queue(tail + 1) = cells(source)%child
       queue(tail + 2) = cells(source)%child + 1
