@@ -1,4 +1,4 @@
-"""The compiled Fortran kernels (gravity, leapfrog, projection, moments) as checked functions on arrays."""
+"""The compiled Fortran kernels (gravity, leapfrog, projection, neighbours, moments) as checked functions on arrays."""
 
 import os
 from functools import cache
@@ -12,6 +12,7 @@ from galclass.errors import InputError, ProgramError
 _ROOT = Path(__file__).resolve().parent.parent
 #: Ways to compute gravity: the tree; all pairs in single precision; all pairs in double precision.
 SOLVERS = {"tree": 1, "direct": 2, "direct_double": 3}
+_FURTHEST_KPC = 1e150  # squares of distances stay finite
 
 
 def accelerations(
@@ -135,7 +136,10 @@ def project(
     pixels: int,
     threads: int = 0,
 ) -> np.ndarray:
-    """Projected mass, each particle a Gaussian integrated over the pixels and cut off at four widths.
+    """Projected mass, each particle a point or a Gaussian integrated over the pixels and cut off at four widths.
+
+    Mass, centre and second moments of each particle are exact, its profile right to about 4 % of its peak (rms), the
+    picture of 1e5 particles to 1e-3 of its peak. The cost hardly depends on the widths.
 
     Parameters
     ----------
@@ -144,7 +148,7 @@ def project(
     masses : array (n,)
         [1e10 Msun]
     widths : array (n,)
-        Gaussian sigma [kpc], at least 0.
+        Gaussian sigma [kpc], at least 0; a particle narrower than a fifth of a pixel is a point.
     cameras : array (k, 3, 3)
         Rows of each: image x, image y, line of sight (`galclass.vectors.cameras`).
     half_width_kpc : float
@@ -177,6 +181,36 @@ def project(
         pixels, positions.T, masses, widths, cameras.transpose(2, 1, 0), half_width_kpc, _threads(threads)
     )
     return np.ascontiguousarray(pictures.T)
+
+
+def neighbour_distances(positions: np.ndarray, neighbours: int, threads: int = 0) -> np.ndarray:
+    """Distance of each particle to its k-th neighbour.
+
+    Parameters
+    ----------
+    positions : array (n, 3)
+        [kpc]
+    neighbours : int
+        k, 1 to n - 1; the nearest neighbour is the first.
+    threads : int
+        0 for all; the result has the same bits for any number.
+
+    Returns
+    -------
+    array (n,)
+        [kpc]
+
+    Raises
+    ------
+    InputError
+        The positions are no finite (n, 3) array, or a value is out of range.
+    """
+    positions = _vectors("positions", positions)
+    if np.abs(positions).max() > _FURTHEST_KPC:
+        raise InputError(f"positions: largest is {np.abs(positions).max()} kpc, allowed is {_FURTHEST_KPC}")
+    if not 1 <= neighbours < len(positions):
+        raise InputError(f"neighbours {neighbours}: allowed is 1 to {len(positions) - 1}, one less than particles")
+    return _compiled().neighbour_distances(positions.T, neighbours, _threads(threads))
 
 
 def image_moments(

@@ -146,6 +146,26 @@ subroutine project(n, k, pixels, positions, masses, widths, cameras, half_width,
   call projected(positions, masses, widths, cameras, half_width, threads, pictures)
 end subroutine project
 
+!> Distances of particles to their k-th neighbour.
+subroutine neighbour_distances(n, positions, neighbours, threads, distances)
+  use, intrinsic :: iso_c_binding, only: c_double, c_int
+  use galclass_neighbours, only: found => neighbour_distances
+  implicit none
+  !> Number of particles
+  integer(c_int), intent(in) :: n
+  !> Positions [kpc], shape (3, n)
+  real(c_double), intent(in) :: positions(3, n)
+  !> Which neighbour
+  integer(c_int), intent(in) :: neighbours
+  !> Number of threads, 0 for all
+  integer(c_int), intent(in) :: threads
+  !> Distances [kpc], shape (n)
+  real(c_double), intent(out) :: distances(n)
+  !f2py threadsafe
+
+  call found(positions, neighbours, threads, distances)
+end subroutine neighbour_distances
+
 !> Moments of a picture within a round aperture.
 subroutine image_moments(nx, ny, picture, centre_x, centre_y, radius, flux, mean, second, status, message)
   use, intrinsic :: iso_c_binding, only: c_double, c_int
