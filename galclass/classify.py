@@ -168,7 +168,7 @@ def prepare(picture: np.ndarray, is_flux: bool, card: dict, path: Path) -> np.nd
     Flux is resampled before it is stretched to the depth the network was trained on, since the mean of
     logarithms is not the logarithm of the mean; a picture for the eye is taken as stretched already.
     """
-    small = resample(central_square(picture) / np.abs(picture).max(), card["pixels"])
+    small = images.resampled(picture / np.abs(picture).max(), card["pixels"])
     if is_flux:
         depth = card["preprocessing"].get("depth_dex")
         if not isinstance(depth, (int, float)) or depth <= 0:
@@ -180,21 +180,3 @@ def prepare(picture: np.ndarray, is_flux: bool, card: dict, path: Path) -> np.nd
             f"{path}: nothing to see at {card['pixels']} x {card['pixels']} pixels; give a picture of a galaxy"
         )
     return ((small - small.min()) / span).astype(np.float32)
-
-
-def central_square(picture: np.ndarray) -> np.ndarray:
-    """The largest square about the centre of a picture (ny, nx)."""
-    height, width = picture.shape
-    side = min(height, width)
-    bottom, left = (height - side) // 2, (width - side) // 2
-    return picture[bottom : bottom + side, left : left + side]
-
-
-def resample(picture: np.ndarray, pixels: int) -> np.ndarray:
-    """A square picture at another number of pixels, each the mean of those it covers (triangle filter)."""
-    from PIL import Image
-
-    if picture.shape == (pixels, pixels):
-        return np.asarray(picture, dtype=np.float64)
-    small = Image.fromarray(np.asarray(picture, dtype=np.float32)).resize((pixels, pixels), Image.Resampling.BILINEAR)
-    return np.asarray(small, dtype=np.float64)

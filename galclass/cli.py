@@ -166,10 +166,39 @@ def render(
 
 
 @app.command()
-def label(
-    pack: Annotated[Path, typer.Argument(help="Pack of the shape models.")], output: Output, config: Config = _NONE
+def export(
+    pack: Annotated[Path, typer.Argument(help="Pack of frames.")],
+    output: Output,
+    frame: Annotated[int | None, typer.Option(min=0, help="Number of one frame; default: all, as a cube.")] = None,
+    what: Annotated[str, typer.Option(help="flux (as recorded), deep (without noise) or images (0 to 1).")] = "flux",
 ) -> None:
-    """Check the labels of training pictures against their measured isophotes."""
+    """Write a pack as a FITS cube, or one frame as FITS or PNG."""
+    from galclass import export as stage
+
+    if what not in stage.WHAT:
+        raise typer.BadParameter(f"{what!r}; allowed are {', '.join(stage.WHAT)}", param_hint="--what")
+    stage.run(pack, output, frame, what)
+
+
+@app.command()
+def clean(
+    source: Annotated[Path, typer.Argument(help="A pack, or one picture (FITS, PNG, JPEG).")],
+    output: Output,
+    config: Config = _NONE,
+) -> None:
+    """Remove the noise: background, other sources, grain; writes a pack or FITS, and before-and-after pictures."""
+    from galclass import clean as stage
+
+    stage.run(source, _settings(config)["clean"], output)
+
+
+@app.command()
+def label(
+    pack: Annotated[Path, typer.Argument(help="Pack of a simulation or of the shape models.")],
+    output: Output,
+    config: Config = _NONE,
+) -> None:
+    """Label every picture by the isophotes measured on the deep picture of the same view."""
     from galclass import label as stage
 
     stage.run(pack, _settings(config)["label"], output)
@@ -247,6 +276,29 @@ def verify(
         raise typer.BadParameter("give -o FILE.parquet, or --json", param_hint="--output")
     tables = [classified / f"{pack.stem}.parquet" for pack in inputs]
     stage.run(tables, inputs, reference, settings, output)
+
+
+@app.command()
+def measure(
+    inputs: Annotated[list[Path], typer.Argument(help="Pictures (PNG, JPEG, FITS) and packs.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Table, one row a picture (.parquet).")] = None,
+    as_json: AsJson = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="One ellipse for all isophotes; no statmorph numbers, no profile.")
+    ] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Pictures without sky and noise; of a pack that layer.")] = False,
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes; default one a core.")] = None,
+    config: Config = _NONE,
+) -> None:
+    """Measure the shape of galaxies: ellipse, B4, B6, A4 with errors, CAS, Gini, M20, and the class."""
+    from galclass import measure as stage
+
+    radii = {name: radius for name, radius in _settings(config)["label"].items() if name.endswith("_effective_radii")}
+    answers = stage.run(inputs, {"fast": fast, "deep": deep, **radii}, output, processes)
+    if as_json:
+        _print_json(answers)
+    print(*stage.lines(answers), sep="\n")
+    raise typer.Exit(any("error" in answer for answer in answers))
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""Labels of the training pictures, checked against the shape measured on each picture.
+"""Stage `label`: the class of every picture, by the shape its isophotes really have.
 
-The label is the class of the shape model. The isophotes of the picture say whether it still shows that class
-after projection, tilt and smoothing; what disagrees is listed, not hidden.
+Every frame is measured on the deep picture of the same view, without blur, sky and noise: what the telescope made
+of it can then be judged against what is there. A picture of a shape model also carries the class of its model; what
+disagrees with the measurement is listed, not hidden.
 """
 
 import sys
@@ -10,82 +11,98 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galclass import catalog, images, isophotes, provenance
+from galclass import catalog, images, isophotes, provenance, ruler
 from galclass.errors import InputError
 from galclass.progress import progress
+from galclass.statistics import clustered_interval
+
+#: Classes in the order of the tables.
+LABELS = (*isophotes.B4_LIMITS, "none")
+_FRAME = ["run", "snapshot", "frame", "time_gyr", "view_x", "view_y", "view_z", "snr", "label"]
+_SHAPE = ("b4", "b4_err", "b6", "b6_err", "axis_ratio", "r_eff_px", "a4_over_a", "p_label", "method", "flag")
 
 
 def run(pack: Path, settings: dict, output: Path) -> None:
-    """Measure every labelled picture of a pack and compare with its label.
+    """Measure every picture of a pack.
 
     Parameters
     ----------
     pack : path
-        Pictures of shape models, written by the stage `render`.
+        Pictures of a simulation or of shape models, written by the stage `render`.
     settings : dict
         The section `label` of the configuration.
     output : path
-        Table (.parquet, and .csv beside it) of one row a picture; NAME_disagreements.csv has the rows that
-        disagree, NAME_models.csv one row a model.
-
-    Raises
-    ------
-    InputError
-        The pack has no labelled picture.
+        Table (.parquet, and .csv beside it) of one row a picture. Beside it NAME_counts says how many of each
+        label there are in each run, or for shape models NAME_models has one row a model, and
+        NAME_disagreements the pictures whose measured class is not their model's.
     """
     content = images.read_pack(pack)
-    chosen = np.flatnonzero(content.frames["label"].to_numpy() != "")
-    if len(chosen) == 0:
-        raise InputError(f"{pack}: no labelled picture; labels come with `galclass render --shapes`")
-    depth_dex = content.provenance["settings"]["depth_dex"]
-    table = measure(content.images[chosen], content.frames.iloc[chosen], depth_dex, settings)
-    models = by_model(table)
-    record = provenance.record("label", [pack], settings)
+    table = measure(content, settings)
+    record = provenance.record("label", [pack], settings) | {"quality": content.provenance.get("quality", "")}
     catalog.write_table(output, table, record)
-    catalog.write_table(_beside(output, "models"), models, record)
-    disagreements = _beside(output, "disagreements")
-    catalog.write_table(disagreements, table[~table["agrees"]], record)
-    print(summary(table, models, disagreements.with_suffix(".csv")), file=sys.stderr)
+    if (table["label"] != "").any():
+        print(_write_models(output, table[table["label"] != ""], record), file=sys.stderr)
+    else:
+        counted = counts(table)
+        catalog.write_table(_beside(output, "counts"), counted, record)
+        print(*map(summary, counted.to_dict("records")), sep="\n", file=sys.stderr)
 
 
-def measure(pictures: np.ndarray, frames: pd.DataFrame, depth_dex: float, settings: dict) -> pd.DataFrame:
-    """Label and measured shape of each picture.
+def measure(pack: images.Pack, settings: dict) -> pd.DataFrame:
+    """Measured shape of the deep picture of each frame.
 
     Parameters
     ----------
-    pictures : shape (n, ny, nx)
-        Stretched pictures, 0..1.
-    frames : DataFrame
-        Their n rows of the pack's table.
-    depth_dex : float
-        Depth of the stretch.
+    pack : Pack
     settings : dict
         `inner_effective_radii` and `outer_effective_radii`.
 
     Returns
     -------
     DataFrame
-        frame, run (the model), label, b4, b4_err, b6, b6_err, axis_ratio, flag, measured_label, agrees.
+        run, snapshot, frame, time_gyr, view_x, view_y, view_z, snr (of the telescope's picture), label (class of
+        the shape model, else ""), b4, b4_err, b6, b6_err, axis_ratio, r_eff_px, a4_over_a, p_label, method, flag,
+        measured_label, agrees.
     """
-    radii = settings["inner_effective_radii"], settings["outer_effective_radii"]
-    rows = [
-        _row(isophotes.measure(images.unstretch(picture, depth_dex), *radii))
-        for picture in progress(pictures, len(pictures), "label")
-    ]
-    names = frames[["frame", "run", "label"]].reset_index(drop=True)
-    return _judged(pd.concat([names, pd.DataFrame(rows)], axis=1))
+    zone = settings["inner_effective_radii"], settings["outer_effective_radii"]
+    pictures = progress(pack.deep, len(pack.deep), "label")
+    found = pd.DataFrame([_shape(picture, zone) for picture in pictures])
+    table = pd.concat([pack.frames[_FRAME].reset_index(drop=True), found[[*_SHAPE]]], axis=1)
+    return _judged(table, found["label"].to_list())
 
 
-def _row(shape: isophotes.Shape) -> dict:
-    """The columns of a measured shape."""
-    names = ("b4", "b4_err", "b6", "b6_err", "axis_ratio", "flag")
-    return {name: getattr(shape, name) for name in names}
+def _shape(picture: np.ndarray, zone: tuple[float, float]) -> dict:
+    """The columns of one picture; a picture without a galaxy has no shape, and its flag says why."""
+    try:
+        shape = ruler.measure(picture, deep=True, fast=True, radii=zone)
+    except InputError as error:
+        unknown = {name: np.nan for name in _SHAPE if name not in ("method", "flag")}
+        return unknown | {"method": "", "flag": str(error), "label": "none"}
+    return {name: getattr(shape, name) for name in (*_SHAPE, "label")}
 
 
-def _judged(table: pd.DataFrame) -> pd.DataFrame:
+def _judged(table: pd.DataFrame, measured: list[str]) -> pd.DataFrame:
     """The table with the class by its measured harmonics, and whether it is the label."""
-    measured = [isophotes.label_of(b4, b6) for b4, b6 in zip(table["b4"], table["b6"], strict=True)]
-    return table.assign(measured_label=measured, agrees=table["label"].to_numpy() == np.array(measured))
+    return table.assign(measured_label=measured, agrees=table["label"].to_numpy() == np.array(measured, dtype=object))
+
+
+def counts(table: pd.DataFrame) -> pd.DataFrame:
+    """How many frames of each run have each label, and the share of rectangles.
+
+    Returns
+    -------
+    DataFrame
+        run, frames, oval, rectangle, obround, none, rectangle_share, and its interval of 95 %: low, high. Views of
+        one snapshot show one galaxy, so the interval takes snapshots, not frames, for independent.
+    """
+    rows = []
+    for run, frames in table.groupby("run", sort=False):
+        numbers = {name: int((frames["measured_label"] == name).sum()) for name in LABELS}
+        boxes = (frames["measured_label"] == "rectangle").groupby(frames["snapshot"], sort=False)
+        low, high = clustered_interval(boxes.sum().to_numpy(), boxes.size().to_numpy())
+        share = numbers["rectangle"] / len(frames)
+        rows.append({"run": run, "frames": len(frames), **numbers, "rectangle_share": share, "low": low, "high": high})
+    return pd.DataFrame(rows)
 
 
 def by_model(table: pd.DataFrame) -> pd.DataFrame:
@@ -107,11 +124,26 @@ def by_model(table: pd.DataFrame) -> pd.DataFrame:
         b6_scatter=("b6", "std"),
         axis_ratio=("axis_ratio", "mean"),
         agreeing=("agrees", "mean"),
-    )
-    return _judged(means.reset_index())
+    ).reset_index()
+    return _judged(means, [isophotes.label_of(b4, b6) for b4, b6 in zip(means["b4"], means["b6"], strict=True)])
 
 
-def summary(table: pd.DataFrame, models: pd.DataFrame, listed: Path) -> str:
+def _write_models(output: Path, table: pd.DataFrame, record: dict) -> str:
+    """Write the tables of shape models; returns the summary."""
+    models, disagreements = by_model(table), _beside(output, "disagreements")
+    catalog.write_table(_beside(output, "models"), models, record)
+    catalog.write_table(disagreements, table[~table["agrees"]], record)
+    return models_summary(table, models, disagreements.with_suffix(".csv"))
+
+
+def summary(row: dict) -> str:
+    """One line on the labels of a run."""
+    numbers = ", ".join(f"{row[name]} {name}" for name in LABELS)
+    share, low, high = (100.0 * row[name] for name in ("rectangle_share", "low", "high"))
+    return f"label: {row['run']}: {row['frames']} frames, {numbers}; rectangles {share:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def models_summary(table: pd.DataFrame, models: pd.DataFrame, listed: Path) -> str:
     """One line: how many pictures and models agree, and where the others are listed."""
     wrong = int((~table["agrees"]).sum())
     pictures_agree, models_agree = (100.0 * rows["agrees"].mean() for rows in (table, models))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galclass import catalog, images, isophotes, provenance
+from galclass import catalog, images, isophotes, provenance, ruler, segmentation
 from galclass.errors import GalclassError, InputError
 
 #: Scores that get a percentile among all frames.
@@ -130,13 +130,16 @@ def reference_picture(reference: Path) -> Path:
 def read_reference(reference: Path, settings: dict, depth_dex: float = 3.0) -> Reference:
     """Read the reference and do once what every comparison needs."""
     path = reference_picture(reference)
-    picture = _read_01(path, depth_dex)
+    values, is_flux = images.read_picture(path)
+    picture = _as_picture(values, is_flux, depth_dex)
     pixels = min(*picture.shape, ALIGNED_PIXELS)
     flat, ratio = _aligned_with_ratio(picture, pixels)
     if not flat.any():
         raise InputError(f"{path}: no galaxy stands out from the border of the picture; give another reference")
-    keypoints, descriptors = sift(picture, settings["sift"])
-    shape = _folder_shape(reference) or measured_shape(picture, None)
+    deep = Path(reference) / "reference_deep.png"
+    quiet = images.read_picture(deep)[0] if deep.is_file() else without_noise(values, is_flux, depth_dex)
+    keypoints, descriptors = sift(quiet, settings["sift"])
+    shape = _folder_shape(reference) or measured_shape(values, "flux" if is_flux else "picture")
     return Reference(picture, flips(flat), flips(residual(flat, ratio)), keypoints, descriptors, shape)
 
 
@@ -151,10 +154,14 @@ def _folder_shape(reference: Path) -> dict[str, float] | None:
     return {name: np.nan if measured[name] is None else measured[name] for name in _SHAPE_NAMES}
 
 
-def _read_01(path: Path, depth_dex: float) -> np.ndarray:
-    """A picture file between 0 and 1; flux is stretched."""
-    values, is_flux = images.read_picture(path)
+def _as_picture(values: np.ndarray, is_flux: bool, depth_dex: float) -> np.ndarray:
+    """A picture between 0 and 1; flux is stretched."""
     return np.asarray(images.stretch(values, depth_dex) if is_flux else values, dtype=float)
+
+
+def without_noise(values: np.ndarray, is_flux: bool, depth_dex: float) -> np.ndarray:
+    """A picture between 0 and 1 of the galaxy alone."""
+    return _as_picture(segmentation.clean(values), is_flux, depth_dex)
 
 
 # --- cosines
@@ -358,25 +365,18 @@ def sift_scores(picture: np.ndarray, reference: Reference, settings: dict) -> di
 # --- isophotes
 
 
-def measured_shape(picture: np.ndarray, depth_dex: float | None) -> dict[str, float]:
-    """Axis ratio and harmonics of a picture, NaN where they cannot be measured.
-
-    `depth_dex` is the stretch it was made with; None for a picture for the eye, whose brightness is then
-    measured as it stands (isophotes do not depend on the stretch) on the radii it shows.
-    """
+def measured_shape(light: np.ndarray, kind: str) -> dict[str, float]:
+    """Axis ratio and harmonics of a picture of `kind` "flux" or "picture", NaN where they cannot be measured."""
     try:
-        if depth_dex is None:
-            shape = isophotes.measure(galaxy_light(picture), *isophotes.PICTURE_ZONE)
-        else:
-            shape = isophotes.measure(images.unstretch(picture, depth_dex))
+        shape = ruler.measure(light, kind=kind, fast=True)
     except InputError:
         return dict.fromkeys(_SHAPE_NAMES, np.nan)
     return {name: float(getattr(shape, name)) for name in _SHAPE_NAMES}
 
 
-def _shape_columns(picture: np.ndarray, depth_dex: float | None, reference: Reference) -> dict[str, float]:
+def _shape_columns(light: np.ndarray, kind: str, reference: Reference) -> dict[str, float]:
     """Shape of a picture and its difference from the reference."""
-    shape = measured_shape(picture, depth_dex)
+    shape = measured_shape(light, kind)
     return shape | {
         f"{name}_difference": shape[name] - reference.shape[name] for name in ("axis_ratio", "b4", "a4_over_a")
     }
@@ -390,7 +390,7 @@ def _shapes(table: pd.DataFrame, packs: Sequence[images.Pack], reference: Refere
     rows = []
     for key in zip(*(table[name] for name in _KEYS), strict=True):
         pack, row = where[key]
-        rows.append(_shape_columns(pack.images[row], pack.provenance.get("settings", {}).get("depth_dex"), reference))
+        rows.append(_shape_columns(pack.flux[row], "flux", reference))
     return pd.DataFrame(rows, index=table.index)
 
 
@@ -407,10 +407,13 @@ def ranked(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def score(stack: np.ndarray | list[np.ndarray], reference: Reference, settings: dict) -> pd.DataFrame:
-    """All scores of pictures against the reference, a row each."""
+def score(
+    stack: Sequence[np.ndarray], reference: Reference, settings: dict, quiet: Iterable[np.ndarray] | None = None
+) -> pd.DataFrame:
+    """All scores of pictures against the reference, a row each; SIFT looks at the `quiet` ones: it would find noise."""
     flat, left_over = cosine_aligned(stack, reference)
-    table = pd.DataFrame([sift_scores(picture, reference, settings["sift"]) for picture in stack])
+    looked_at = stack if quiet is None else quiet
+    table = pd.DataFrame([sift_scores(picture, reference, settings["sift"]) for picture in looked_at])
     table.insert(0, "cosine_raw", cosine_raw(stack, reference.picture))
     table.insert(1, "cosine_aligned", flat)
     table.insert(2, "cosine_residual", left_over)
@@ -454,7 +457,12 @@ def _read_classified(path: Path) -> pd.DataFrame:
 
 
 def _score_pack(pack: images.Pack, reference: Reference, settings: dict) -> pd.DataFrame:
-    return pd.concat([pack.frames.reset_index(drop=True), score(pack.images, reference, settings)], axis=1)
+    return pd.concat([pack.frames.reset_index(drop=True), _scores(pack, reference, settings)], axis=1)
+
+
+def _scores(pack: images.Pack, reference: Reference, settings: dict) -> pd.DataFrame:
+    """The scores of the frames of a pack."""
+    return score(pack.images, reference, settings, images.stretch(pack.deep, pack.depth_dex))
 
 
 def _join(scored: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
@@ -481,10 +489,12 @@ def _score_file(path: Path, reference: Reference, settings: dict, depth_dex: flo
     if path.suffix.lower() in _PACK_SUFFIXES:
         pack = images.read_pack(path)
         numbers = pd.DataFrame({"frame": pack.frames["frame"], "frames": len(pack.images)})
-        return pd.concat([numbers, score(pack.images, reference, settings)], axis=1)
-    picture = _read_01(path, depth_dex)
-    shape = pd.DataFrame([_shape_columns(picture, None, reference)])
-    return pd.concat([score([picture], reference, settings), shape], axis=1)
+        return pd.concat([numbers, _scores(pack, reference, settings)], axis=1)
+    values, is_flux = images.read_picture(path)
+    picture = _as_picture(values, is_flux, depth_dex)
+    shape = pd.DataFrame([_shape_columns(values, "flux" if is_flux else "picture", reference)])
+    quiet = [without_noise(values, is_flux, depth_dex)]
+    return pd.concat([score([picture], reference, settings, quiet), shape], axis=1)
 
 
 def _try(work: Callable[[], pd.DataFrame]) -> pd.DataFrame | str:

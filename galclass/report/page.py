@@ -5,9 +5,10 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
+import pandas as pd
 import yaml
 
-from galclass import __version__, images, isophotes, plotstyle, train, verify
+from galclass import __version__, images, plotstyle, train, verify
 from galclass.config import ROOT
 from galclass.files import atomic, write_text
 from galclass.report import figures, tables
@@ -57,27 +58,30 @@ def _values(results: Results, settings: dict) -> dict:
         "total_frames": sum(len(table) for table in results.tables.values()),
         "reference_name": results.reference_card["name"],
         "headlines": tables.headlines(results),
-        **_figures(results, settings),
+        **_figures(results),
         **_numbers(results),
         "gates": tables.gates(results),
         "confusion": tables.confusion(results.metrics),
         "classified": tables.classified(results),
+        "measured": tables.measured(results),
         "candidates": tables.candidates(results),
         "expected": tables.expected(thesis, results, settings),
         "origin": _origin(results),
     }
 
 
-def _figures(results: Results, settings: dict) -> dict:
+def _figures(results: Results) -> dict:
     """Every figure as the address of an inline picture."""
-    depth = settings["render"]["depth_dex"]
     return {
         "films": [
             {"uri": _film(pack), "text": f"{results.marked(run)}: one fixed view, stars only."}
             for run, pack in results.films.items()
         ],
         "remnants": [
-            {"uri": _remnant(pack, depth), "text": f"{results.marked(run)}: random views of the last snapshot."}
+            {
+                "uri": _remnant(pack, results.measured[run]),
+                "text": f"{results.marked(run)}: random views of the last snapshot.",
+            }
             for run, pack in results.packs.items()
         ],
         "shapes": _shapes(results.shapes),
@@ -101,16 +105,15 @@ def _film(pack: images.Pack) -> str:
     )
 
 
-def _remnant(pack: images.Pack, depth_dex: float) -> str:
+def _remnant(pack: images.Pack, measured: pd.DataFrame) -> str:
     """Views of the last snapshot with their measured B4."""
     last = np.flatnonzero(pack.frames["time_gyr"] == pack.frames["time_gyr"].max())[:_REMNANT_VIEWS]
-    titles = [_b4_text(pack.images[index], depth_dex) for index in last]
+    titles = [_b4_text(measured.iloc[index]) for index in last]
     return _figure(11.0, 1.7, lambda axes: figures.plot_gallery(pack.images[last], titles, axes), ncols=_REMNANT_VIEWS)
 
 
-def _b4_text(picture: np.ndarray, depth_dex: float) -> str:
-    shape = isophotes.measure(images.unstretch(picture, depth_dex))
-    return f"B4 {shape.b4:+.3f} ± {shape.b4_err:.3f}" if np.isfinite(shape.b4) else "not measured"
+def _b4_text(row: pd.Series) -> str:
+    return f"B4 {row['b4']:+.3f} ± {row['b4_err']:.3f}" if np.isfinite(row["b4"]) else "not measured"
 
 
 def _shapes(pack: images.Pack) -> str:

@@ -25,6 +25,10 @@ class Results:
         The training pictures.
     labels : table
         Their labels beside their measured B4 and B6.
+    measured : dict of run -> table
+        Measured shape and label of every frame, on its deep picture.
+    counts : table
+        How many frames of each run have each label.
     history, metrics : the training of the network
     control : metrics of the network trained on shuffled labels
     tables : dict of run -> table
@@ -42,6 +46,8 @@ class Results:
     verdicts: dict[str, list[dict]]
     shapes: images.Pack
     labels: pd.DataFrame
+    measured: dict[str, pd.DataFrame]
+    counts: pd.DataFrame
     history: pd.DataFrame
     metrics: dict
     control: dict
@@ -58,13 +64,15 @@ class Results:
 
 def read(folder: Path, runs: list[str]) -> Results:
     """Read the results of `runs`; raises `InputError` naming the first file that is missing or damaged."""
-    train, reference = folder / "train", folder / "reference"
+    train, reference, label = folder / "train", folder / "reference", folder / "label"
     return Results(
         films={run: images.read_pack(folder / "render" / "film" / f"{run}.h5") for run in runs},
         packs={run: images.read_pack(folder / "render" / "mergers" / f"{run}.h5") for run in runs},
         verdicts={run: quality.read(folder / "simulate" / "mergers" / run) for run in runs},
         shapes=images.read_pack(folder / "render" / "shapes.h5"),
-        labels=catalog.read_table(folder / "label" / "shapes.parquet"),
+        labels=catalog.read_table(label / "shapes.parquet"),
+        measured={run: catalog.read_table(label / "mergers" / f"{run}.parquet") for run in runs},
+        counts=pd.concat([catalog.read_table(label / "mergers" / f"{run}_counts.parquet") for run in runs]),
         history=pd.read_csv(require_file(train / "network" / "history.csv")),
         metrics=_read_json(train / "network" / "metrics.json"),
         control=_read_json(train / "control" / "metrics.json"),

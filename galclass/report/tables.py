@@ -43,6 +43,19 @@ def classified(results: Results) -> dict:
     return {"columns": columns, "rows": rows}
 
 
+def measured(results: Results) -> dict:
+    """One row a run: how many frames have each measured label, the share of rectangles, and the signal to noise."""
+    columns = ["run", "frames", "oval", "rectangle", "obround", "none of these", "rectangles", "S/N"]
+    rows = []
+    for row in results.counts.to_dict("records"):
+        share, low, high = (100 * row[name] for name in ("rectangle_share", "low", "high"))
+        snr = results.measured[row["run"]]["snr"].median()
+        numbers = [row[name] for name in ("frames", "oval", "rectangle", "obround", "none")]
+        said = f"{share:.1f} % ({low:.1f} to {high:.1f})"
+        rows.append([results.marked(row["run"]), *numbers, said, f"{snr:.0f}"])
+    return {"columns": columns, "rows": rows}
+
+
 def confusion(metrics: dict) -> dict:
     """The confusion matrix of held-out pictures, true class first."""
     rows = metrics["test"]["pictures"]["confusion"]

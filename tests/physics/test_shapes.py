@@ -161,7 +161,7 @@ def seen_from_above(stars):
     settings = {"pixels": 50, "smoothing_neighbours": 16, "smoothing_scale": 1.0, "minimum_smoothing_px": 0.6}
     views = render.Views(np.array([[0.0, 0.0, 1.0]]), np.array([0.4]))
     r_eff = render.effective_radius(np.hypot(*stars.positions[:, :2].T), stars.masses)
-    return render.project(stars, views, 8.0 * r_eff, settings)[0]
+    return render.project(stars.positions, stars.masses, views, 8.0 * r_eff, settings)[0]
 
 
 def test_quoted_errors_are_those_of_the_particles():

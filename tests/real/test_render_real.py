@@ -17,19 +17,10 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data in {DAT
 
 @pytest.fixture
 def settings():
-    return {
-        "seed": 1,
-        "pixels": 64,
-        "views": 30,
-        "field_effective_radii": 8.0,
-        "smoothing_neighbours": 16,
-        "smoothing_scale": 1.0,
-        "minimum_smoothing_px": 0.6,
-        "depth_dex": 3.0,
-        "fold": True,
-        "film_views": 3,
-        "film_field_kpc": 250.0,
-    }
+    render_settings = config.load()["render"]
+    telescope = {**render_settings["telescope"], "preset": "thesis"}  # the files' galaxies are not dwarfs at 21 Mpc
+    changed = {"pixels": 64, "views": 30, "film_views": 3, "film_field_kpc": 250.0, "telescope": telescope}
+    return {**render_settings, **changed}
 
 
 def pieces(picture, level):

@@ -261,23 +261,7 @@ def test_a_sky_without_flux_is_an_error(model_folder, tmp_path):
     assert "nothing to see at 12 x 12 pixels" in classify.pictures([flux], model_folder)[0]["error"]
 
 
-def test_the_central_square_of_a_wide_picture():
-    wide = np.arange(24.0).reshape(4, 6)
-    assert (classify.central_square(wide) == wide[:, 1:5]).all()
-    assert (classify.central_square(wide.T) == wide[:, 1:5].T).all()
-    assert (classify.central_square(wide[:, :4]) == wide[:, :4]).all()
-
-
 def test_prepared_pictures_span_nought_to_one(tmp_path):
     grey = 0.3 + 0.2 * galaxy(0.5, 40)
     small = classify.prepare(grey, False, {"pixels": 12, "preprocessing": {}}, tmp_path)
     assert (small.shape, small.dtype, small.min(), small.max()) == ((12, 12), np.float32, 0.0, 1.0)
-
-
-def test_resampling_keeps_orientation_and_mean():
-    picture = np.linspace(0, 1, 48)[:, None] * np.ones((1, 48))
-    small = classify.resample(picture, 12)
-    assert (np.diff(small[:, 0]) > 0).all()
-    # The mean of a ramp; edges are weighted a little differently by the filter.
-    assert small.mean() == pytest.approx(0.5, abs=1e-3)
-    assert (classify.resample(picture, 48) == picture).all()

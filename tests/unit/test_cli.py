@@ -54,6 +54,9 @@ def test_help_answers_at_once():
         "simulate merger",
         "simulate shapes",
         "render",
+        "export",
+        "clean",
+        "measure",
         "label",
         "train",
         "classify",
@@ -84,6 +87,8 @@ def test_missing_file_is_one_line(tmp_path):
         ["render", "none.dat", "-o", "x.h5"],
         ["label", "none.h5", "-o", "x.parquet"],
         ["train", "none.h5", "-o", "x"],
+        ["export", "none.h5", "-o", "x.fits"],
+        ["clean", "none.h5", "-o", "x.h5"],
     ):
         assert "none" in one_line(galclass(*verb))
 
@@ -129,6 +134,7 @@ def test_wrong_usage_is_code_2(galaxy):
     assert galclass("render", galaxy).returncode == 2
     assert galclass("compile", "murger", "-o", "x").returncode == 2
     assert galclass("classify", galaxy).returncode == 2
+    assert galclass("export", galaxy, "-o", "x.fits", "--what", "noise").returncode == 2
 
 
 def test_render_makes_a_pack_and_a_sheet(galaxy, tmp_path):
@@ -139,6 +145,18 @@ def test_render_makes_a_pack_and_a_sheet(galaxy, tmp_path):
     assert set(pack.frames["run"]) == {"mine"}
     with Image.open(tmp_path / "mine.png") as sheet:
         assert min(sheet.size) >= config.load()["render"]["pixels"]
+
+
+def test_a_frame_leaves_its_pack_and_is_cleaned(galaxy, tmp_path):
+    """Rendered, exported as FITS, cleaned: each by its verb, and each file feeds the next."""
+    pack, one = tmp_path / "mine.h5", tmp_path / "one.fits"
+    assert galclass("render", galaxy, "--views", "3", "-o", pack).returncode == 0
+    assert galclass("export", pack, "--frame", "1", "-o", one).returncode == 0
+    assert images.read_picture(one)[0].shape == images.read_pack(pack).images.shape[1:]
+    done = galclass("clean", one, "-o", tmp_path / "cleaned.fits")
+    assert done.returncode == 0, done.stderr
+    assert images.read_picture(tmp_path / "cleaned.fits")[0].min() == 0.0
+    assert (tmp_path / "cleaned_before_after.png").is_file()
 
 
 def test_verify_answers_in_json_and_counts_failures(tmp_path):

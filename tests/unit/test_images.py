@@ -37,6 +37,46 @@ def test_pack_round_trip(pack):
     assert content.provenance == {"stage": "render"}
 
 
+def test_layers_come_back_with_their_unit(pack, tmp_path):
+    _, pictures = pack
+    path = tmp_path / "seen.h5"
+    images.write_pack(path, pictures, frames(3), {}, {"flux": 5.0 * pictures, "deep": 7.0 * pictures}, "uJy")
+    content = images.read_pack(path)
+    assert np.array_equal(content.flux, 5.0 * pictures) and np.array_equal(content.deep, 7.0 * pictures)
+    assert content.unit == "uJy"
+
+
+def test_without_noise_the_flux_is_the_deep_picture(pack, tmp_path):
+    _, pictures = pack
+    images.write_pack(tmp_path / "ideal.h5", pictures, frames(3), {}, {"flux": 5.0 * pictures}, "1e10 Msun")
+    content = images.read_pack(tmp_path / "ideal.h5")
+    assert np.array_equal(content.deep, content.flux) and content.unit == "1e10 Msun"
+
+
+def test_pictures_alone_stand_for_the_flux_down_to_their_depth(tmp_path):
+    flux = np.random.default_rng(1).uniform(0.1, 1.0, (2, 8, 8))
+    path = tmp_path / "alone.h5"
+    images.write_pack(path, images.stretch(flux, 2.0), frames(2), {"settings": {"depth_dex": 2.0}})
+    content = images.read_pack(path)
+    # float32 pictures of 2 decades keep the flux to 1e-6
+    assert content.flux == pytest.approx(flux / flux.max(axis=(1, 2), keepdims=True), rel=1e-5)
+    assert content.unit == "peak"
+
+
+def test_a_frame_is_found_by_its_number(pack):
+    content = images.read_pack(pack[0])
+    assert content.index(2) == 2
+    with pytest.raises(InputError, match="box.h5: no frame 7; its frames are numbered 0 to 2"):
+        content.index(7)
+
+
+def test_a_layer_of_another_shape_is_refused(pack, tmp_path):
+    _, pictures = pack
+    images.write_pack(tmp_path / "odd.h5", pictures, frames(3), {}, {"flux": pictures[:2]})
+    with pytest.raises(InputError, match=r"flux has the shape \(2, 10, 12\), the pictures \(3, 10, 12\)"):
+        images.read_pack(tmp_path / "odd.h5")
+
+
 def test_same_pack_same_bytes(tmp_path):
     for name in ("a.h5", "b.h5"):
         images.write_pack(tmp_path / name, np.ones((2, 8, 8)), frames(2), {})
@@ -156,3 +196,41 @@ def test_grey_levels_round_and_stay_in_range():
     levels = images.grey_levels(np.array([-0.1, 0.0, 0.499 / 255, 0.501 / 255, 1.0, 1.2]))
     assert levels.tolist() == [0, 0, 0, 1, 255, 255]
     assert levels.dtype == np.uint8
+
+
+def test_the_central_square_of_a_wide_picture():
+    wide = np.arange(24.0).reshape(4, 6)
+    assert (images.central_square(wide) == wide[:, 1:5]).all()
+    assert (images.central_square(wide.T) == wide[:, 1:5].T).all()
+    assert (images.central_square(wide[:, :4]) == wide[:, :4]).all()
+
+
+def test_resampling_keeps_orientation_and_mean():
+    picture = np.linspace(0, 1, 48)[:, None] * np.ones((1, 48))
+    small = images.resampled(picture, 12)
+    assert (np.diff(small[:, 0]) > 0).all()
+    assert small.mean() == pytest.approx(0.5, abs=1e-6)  # float32
+    assert (images.resampled(picture, 48) == picture).all()
+
+
+def test_resampling_crops_to_a_square_and_keeps_flux():
+    values = np.zeros((30, 60))
+    values[:, 15:45] = np.random.default_rng(1).random((30, 30))
+    small = images.resampled(values, 10, conserve=True)
+    assert small.shape == (10, 10)
+    assert small.sum() == pytest.approx(values.sum(), rel=1e-6)  # float32
+    assert images.resampled(values, 10).mean() == pytest.approx(values[:, 15:45].mean(), rel=1e-6)
+    large = images.resampled(values, 90)
+    assert large.shape == (90, 90) and large.min() >= 0.0 and large.max() <= 1.0
+
+
+def test_bad_pixels_of_fits_are_refused_unless_allowed(tmp_path):
+    values = np.random.default_rng(1).random((10, 10))
+    values[3, 4] = np.nan
+    fits.PrimaryHDU(values).writeto(tmp_path / "bad.fits")
+    with pytest.raises(InputError, match="holds NaN"):
+        images.read_picture(tmp_path / "bad.fits")
+    assert np.isnan(images.read_picture(tmp_path / "bad.fits", allow_nan=True)[0]).sum() == 1
+    fits.PrimaryHDU(np.full((10, 10), np.nan)).writeto(tmp_path / "none.fits")
+    with pytest.raises(InputError, match="holds NaN"):
+        images.read_picture(tmp_path / "none.fits", allow_nan=True)

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from galclass.errors import InputError
-from galclass.isophotes import B4_LIMITS, B6_LIMITS, Shape, effective_radius, label_of, measure, profile
+from galclass.isophotes import (
+    B4_LIMITS,
+    B6_LIMITS,
+    Shape,
+    effective_radius,
+    exponent_of,
+    label_of,
+    label_probability,
+    measure,
+    profile,
+)
 
 
 def galaxy(ny=60, nx=60, x=30.2, y=28.7, scale=4.0, axis_ratio=0.65, pa_deg=25.0, exponent=3.0):
@@ -17,6 +27,15 @@ def galaxy(ny=60, nx=60, x=30.2, y=28.7, scale=4.0, axis_ratio=0.65, pa_deg=25.0
     across = (rows - y) * np.cos(pa) - (columns - x) * np.sin(pa)
     radius = (np.abs(along) ** exponent + np.abs(across / axis_ratio) ** exponent) ** (1.0 / exponent)
     return np.exp(-radius / scale)
+
+
+def averaged(over=5, **keywords):
+    """The same with each pixel averaged over its area."""
+    keywords = {"ny": 60, "nx": 60, "x": 30.2, "y": 28.7, "scale": 4.0} | keywords
+    fine = {name: keywords[name] * over for name in ("ny", "nx", "scale")}
+    fine |= {name: (keywords[name] + 0.5) * over - 0.5 for name in ("x", "y")}
+    image = galaxy(**(keywords | fine))
+    return image.reshape(keywords["ny"], over, keywords["nx"], over).mean(axis=(1, 3))
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +52,12 @@ def test_unit_of_intensity_does_not_matter(boxy, factor):
     for field in ("x", "y", "r_eff_px", "axis_ratio", "pa_deg", "b4", "b6"):
         # Rounding of the logarithm only.
         assert getattr(scaled, field) == pytest.approx(getattr(boxy, field), abs=1e-6)
+
+
+def test_pixels_do_not_soften_the_shape():
+    """What averaging over pixels does to the shape is taken off, to first order."""
+    # Exponent 3 has B4 = -0.0574 at any axis ratio; pixels of a third of the scale take 2 % off.
+    assert measure(averaged(scale=3.0)).b4 == pytest.approx(-0.0574, abs=5e-4)
 
 
 def test_mirror_image_has_mirrored_angle_and_the_same_shape(boxy):
@@ -100,10 +125,19 @@ def test_empty_pixels_are_no_trouble():
     assert measure(image).b4 == pytest.approx(measure(galaxy()).b4, abs=2e-3)
 
 
-def test_negative_pixels_count_as_empty():
+def test_where_the_light_sums_to_nothing_negative_pixels_count_as_empty(boxy):
     image = galaxy()
     image[image < 1e-3] = -1.0
-    assert measure(image).b4 == pytest.approx(measure(galaxy()).b4, abs=2e-3)
+    shape = measure(image)
+    assert shape.b4 == pytest.approx(boxy.b4, abs=2e-3)
+    assert "clipped" in shape.flag
+
+
+def test_sky_that_was_not_subtracted_does_not_change_the_isophotes(boxy):
+    """Isophotes are lines of equal brightness, whatever is added; only what counts as half of the light changes."""
+    sky = measure(galaxy() + 0.02)
+    assert (sky.b4, sky.axis_ratio) == pytest.approx((boxy.b4, boxy.axis_ratio), abs=3e-3)
+    assert sky.r_eff_px > 1.05 * boxy.r_eff_px
 
 
 # Zones --------------------------------------------------------------------------------------------
@@ -125,7 +159,8 @@ def test_profile_finds_each_isophote():
     radii = np.array([6.0, 9.0, 12.0, 15.0])
     found = profile(galaxy(), radii)
     assert set(found) == {
-        "sma", "intensity", "x", "y", "ellipticity", "pa_deg", "b4", "b4_err", "b6", "b6_err", "a4_over_a"
+        "sma", "intensity", "x", "y", "ellipticity", "pa_deg", "b4", "b4_err", "b6", "b6_err",
+        "a4", "a4_err", "a4_over_a"
     }  # fmt: skip
     np.testing.assert_array_equal(found["sma"], radii)
     # Exponent 3 has B4 = -0.0574; zones of a few pixels without pixel averaging carry a few per cent of
@@ -177,6 +212,28 @@ def test_flag_where_the_isophotes_leave_the_picture():
     assert "edge" in measure(galaxy(ny=40, nx=40, x=20.0, y=20.0, scale=7.0)).flag
 
 
+def test_masked_pixels_are_not_outside_the_picture():
+    mask = np.zeros((60, 60), dtype=bool)
+    mask[34:42, 34:42] = True
+    assert measure(galaxy(), mask=mask).flag == ""
+
+
+def test_flag_where_few_pixels_are_left():
+    """An effective radius of 2 pixels leaves 30 pixels: orders 4 and 6 only, and no failure."""
+    shape = measure(averaged(x=14.6, y=15.2, ny=30, nx=30, scale=1.1, axis_ratio=0.5))
+    assert "few" in shape.flag
+    assert shape.b4 == pytest.approx(-0.0574, abs=0.02)
+
+
+def test_flag_where_the_fit_ran_off():
+    """Noise has no ellipse to settle on: the harmonics about that of the moments, and an honest error."""
+    shapes = [measure(5.0 + np.random.default_rng(seed).normal(size=(50, 50))) for seed in range(10)]
+    fixed = [shape for shape in shapes if "fixed" in shape.flag]
+    assert len(fixed) >= 1
+    assert np.isfinite([[s.b4, s.b4_err, s.b6, s.a4] for s in fixed]).all()
+    assert all(shape.method == "fourier" for shape in fixed)
+
+
 def test_flag_where_the_ellipse_is_too_round_for_an_angle():
     rng = np.random.default_rng(1)
     image = galaxy(axis_ratio=1.0, exponent=2.0) * np.exp(rng.normal(0.0, 0.1, (60, 60)))
@@ -189,7 +246,8 @@ def test_a_star_gives_no_harmonics():
     image[12, 17] = 1.0
     shape = measure(image)
     assert shape.flag == "failed"
-    assert np.isnan([shape.b4, shape.b4_err, shape.b6, shape.b6_err, shape.a4_over_a]).all()
+    assert np.isnan([shape.b4, shape.b4_err, shape.b6, shape.b6_err, shape.a4_over_a, shape.a4, shape.exponent]).all()
+    assert shape.method == "none"
     assert (shape.x, shape.y) == pytest.approx((17.0, 12.0), abs=0.5)
     assert label_of(shape.b4, shape.b6) == "none"
 
@@ -198,6 +256,26 @@ def test_pure_noise_does_not_raise():
     for seed in range(5):
         shape = measure(np.random.default_rng(seed).exponential(size=(50, 50)))
         assert np.isfinite(shape.x) and np.isfinite(shape.axis_ratio)
+
+
+@pytest.mark.parametrize("size", [8, 12, 25, 50])
+def test_no_finite_picture_with_light_raises(size):
+    """Noise, ramps, steps, stars and sums to nothing; a number comes with an error, and none with a flag."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        image = [
+            rng.normal(size=(size, size)),
+            np.cumsum(np.cumsum(rng.normal(size=(size, size)), 0), 1),
+            np.round(20.0 * galaxy(size, size, size / 2, size / 2, scale=rng.uniform(0.3, size))),
+            np.exp(3.0 * rng.normal(size=(size, size))),
+            rng.uniform(size=(size, size)) > 0.97,
+        ][seed % 5]
+        mask = rng.uniform(size=image.shape) < 0.1
+        image = image * 1.0 if image[~mask].max() > 0 else 1.0 - image
+        shape = measure(image, mask=mask)
+        assert np.isfinite([shape.x, shape.y, shape.r_eff_px, shape.axis_ratio, shape.pa_deg]).all()
+        assert np.isnan(shape.b4) == ("failed" in shape.flag)
+        assert np.isnan(shape.b4) or shape.b4_err >= 0.0
 
 
 def test_shape_cannot_be_changed(boxy):
@@ -221,6 +299,26 @@ def test_what_is_no_picture_is_refused(image, message):
         measure(image)
     with pytest.raises(InputError, match=message):
         profile(image, np.array([5.0]))
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [(np.zeros((5, 5)), "mask of shape"), (np.ones((60, 60)), "covers the whole image")],
+)
+def test_what_is_no_mask_is_refused(mask, message):
+    with pytest.raises(InputError, match=message):
+        measure(galaxy(), mask=mask)
+
+
+def test_pixels_without_a_number_are_welcome_under_the_mask(boxy):
+    image, mask = galaxy(), np.zeros((60, 60), dtype=bool)
+    image[40:45, 20:25], mask[40:45, 20:25] = np.nan, True
+    assert measure(image, mask=mask).b4 == pytest.approx(boxy.b4, abs=2e-3)
+
+
+def test_a_width_that_is_none_is_refused():
+    with pytest.raises(InputError, match="psf_sigma_px -1"):
+        measure(galaxy(), psf_sigma_px=-1.0)
 
 
 def test_radii_in_the_wrong_order_are_refused():
@@ -266,3 +364,59 @@ def test_no_shape_belongs_to_two_classes():
                 if B4_LIMITS[n][0] <= b4 <= B4_LIMITS[n][1] and B6_LIMITS[n][0] <= b6 <= B6_LIMITS[n][1]
             ]
             assert len(fits) <= 1
+
+
+@pytest.mark.parametrize(
+    ("label", "b4", "b6", "expected"),
+    [
+        ("oval", 0.0, 0.0, 1.0),
+        ("rectangle", -0.09, 0.0, 1.0),
+        ("obround", -0.05, 0.016, 1.0),
+        ("none", 0.08, 0.0, 1.0),
+        ("oval", -0.02, 0.0, 0.5),  # on the border to nothing
+        ("none", -0.02, 0.0, 0.5),
+        ("rectangle", -0.09, 0.009, 0.5),
+        ("rectangle", 0.0, 0.0, 0.0),
+    ],
+)
+def test_probability_of_a_label(label, b4, b6, expected):
+    # Errors far below the size of the regions; their corners are a hundred errors away.
+    assert label_probability(label, b4, 1e-4, b6, 1e-4) == pytest.approx(expected, abs=1e-6)
+
+
+def test_probabilities_of_all_labels_add_up():
+    total = sum(label_probability(name, -0.03, 0.02, 0.008, 0.01) for name in (*B4_LIMITS, "none"))
+    assert total == pytest.approx(1.0, abs=1e-12)
+
+
+def test_probability_by_trials():
+    """The share of trials of the true harmonics that have the label."""
+    rng = np.random.default_rng(0)
+    trials = [
+        label_of(b4, b6) for b4, b6 in zip(rng.normal(-0.05, 0.02, 4000), rng.normal(0.006, 0.005, 4000), strict=True)
+    ]
+    for name in (*B4_LIMITS, "none"):
+        # 4000 trials give a share to 0.008; three of those.
+        assert label_probability(name, -0.05, 0.02, 0.006, 0.005) == pytest.approx(trials.count(name) / 4000, abs=0.024)
+
+
+def test_probability_of_what_was_not_measured_is_nan():
+    assert np.isnan(label_probability("none", np.nan, np.nan, np.nan, np.nan))
+
+
+@pytest.mark.parametrize(("b4", "exponent"), [(0.0, 2.0), (-0.0574, 3.0), (-0.0863, 4.0), (0.0525, 1.5)])
+def test_exponent_of_a_superellipse(b4, exponent):
+    # Half a unit of the last of four decimals of B4 is 0.01 of the largest exponent.
+    assert exponent_of(b4) == pytest.approx(exponent, abs=0.02)
+
+
+def test_exponent_falls_with_b4_and_ends_at_rhombus_and_rectangle():
+    values = [exponent_of(b4) for b4 in np.linspace(0.138, -0.138, 40)]
+    assert (np.diff(values) > 0).all()
+    assert np.isnan([exponent_of(0.15), exponent_of(-0.145), exponent_of(np.nan)]).all()
+
+
+def test_shape_carries_its_exponent(boxy):
+    assert boxy.exponent == pytest.approx(3.0, abs=0.05)
+    assert boxy.a4 == pytest.approx(0.0, abs=2e-3)
+    assert boxy.method == "fourier"

@@ -6,6 +6,7 @@ import pytest
 
 from galclass import catalog, images, label
 from galclass.errors import InputError
+from galclass.statistics import clustered_interval, wilson_interval
 
 SETTINGS = {"inner_effective_radii": 1.0, "outer_effective_radii": 2.5}
 DEPTH_DEX = 3.0
@@ -46,21 +47,21 @@ def written(pack, tmp_path, monkeypatch):
     return output
 
 
-def test_table_has_one_row_for_each_labelled_picture(written):
+def test_table_has_one_row_for_each_picture(written):
     table = catalog.read_table(written)
     assert list(table.columns) == [
-        "frame", "run", "label", "b4", "b4_err", "b6", "b6_err", "axis_ratio", "flag",
-        "measured_label", "agrees",
+        "run", "snapshot", "frame", "time_gyr", "view_x", "view_y", "view_z", "snr", "label", "b4", "b4_err", "b6",
+        "b6_err", "axis_ratio", "r_eff_px", "a4_over_a", "p_label", "method", "flag", "measured_label", "agrees",
     ]  # fmt: skip
-    assert list(table["frame"]) == [0, 1, 2, 3, 4, 5]
-    assert list(table["measured_label"]) == ["oval"] * 2 + ["rectangle"] * 4
-    assert list(table["agrees"]) == [True] * 4 + [False] * 2
+    assert list(table["frame"]) == [0, 1, 2, 3, 4, 5, 6]
+    assert list(table["measured_label"]) == ["oval"] * 2 + ["rectangle"] * 4 + ["oval"]
+    assert list(table["agrees"][:6]) == [True] * 4 + [False] * 2
 
 
 def test_measured_shape_is_that_of_the_picture(written):
     table = catalog.read_table(written)
     # Exponent 4 has B4 = -0.086; the stretch is exact above its floor, and pixels are not averaged here.
-    np.testing.assert_allclose(table["b4"][2:], -0.086, atol=0.003)
+    np.testing.assert_allclose(table["b4"][2:6], -0.086, atol=0.003)
     np.testing.assert_allclose(table["b4"][:2], 0.0, atol=0.002)
     np.testing.assert_allclose(table["axis_ratio"], 0.7, atol=0.01)
     assert (table["b4_err"] > 0).all()
@@ -115,12 +116,37 @@ def test_depth_of_the_stretch_comes_from_the_pack(tmp_path, monkeypatch):
     assert found[0] == pytest.approx(found[1], abs=1e-3)
 
 
-def test_pack_without_labels_is_refused(tmp_path):
-    path = tmp_path / "merger.h5"
-    images.write_pack(path, picture(2.0, 0.0)[None], frames(["box"], [""]), {"settings": {"depth_dex": DEPTH_DEX}})
-    with pytest.raises(InputError, match="no labelled picture; labels come with"):
-        label.run(path, SETTINGS, tmp_path / "out.parquet")
-    assert not (tmp_path / "out.parquet").exists()
+@pytest.fixture
+def merger(tmp_path):
+    """Three snapshots of four views: two ovals and one with two boxes, seen through noise."""
+    exponents = [2.0] * 8 + [4.0, 4.0, 2.0, 2.0]
+    deep = np.stack([images.unstretch(picture(exponent, 20.0), DEPTH_DEX) for exponent in exponents])
+    flux = deep + np.random.default_rng(1).normal(0.0, 0.1, deep.shape)
+    table = frames(["box"] * 12, [""] * 12).assign(snapshot=np.repeat(["s0", "s1", "s2"], 4), snr=7.0)
+    path = tmp_path / "box.h5"
+    record = {"settings": {"depth_dex": DEPTH_DEX}}
+    images.write_pack(path, images.stretch(flux, DEPTH_DEX), table, record, {"flux": flux, "deep": deep})
+    return path
+
+
+def test_frames_are_labelled_by_their_deep_pictures_whatever_the_noise(merger, tmp_path, capsys):
+    output = tmp_path / "box.parquet"
+    label.run(merger, SETTINGS, output)
+    table = catalog.read_table(output)
+    assert list(table["measured_label"]) == ["oval"] * 8 + ["rectangle"] * 2 + ["oval"] * 2
+    assert (table["p_label"] > 0.9).all() and (table["snr"] == 7.0).all()
+    assert (
+        "label: box: 12 frames, 2 rectangle, 0 obround, 10 oval, 0 none; rectangles 16.7 %" in capsys.readouterr().err
+    )
+
+
+def test_share_of_rectangles_has_the_interval_of_the_snapshots(merger, tmp_path):
+    label.run(merger, SETTINGS, tmp_path / "box.parquet")
+    counted = catalog.read_table(tmp_path / "box_counts.parquet").iloc[0]
+    assert (counted["frames"], counted["rectangle"], counted["oval"]) == (12, 2, 10)
+    expected = clustered_interval(np.array([0, 0, 2]), np.array([4, 4, 4]))
+    assert (counted["low"], counted["high"]) == pytest.approx(expected)
+    assert counted["high"] - counted["low"] > np.subtract(*wilson_interval(2, 12)[::-1])
 
 
 def test_missing_pack_is_refused(tmp_path):
@@ -128,7 +154,11 @@ def test_missing_pack_is_refused(tmp_path):
         label.run(tmp_path / "nowhere.h5", SETTINGS, tmp_path / "out.parquet")
 
 
-def test_an_empty_picture_disagrees_or_is_refused_but_never_agrees(tmp_path):
-    """A blank picture cannot be measured: one clear line."""
-    with pytest.raises(InputError, match="without a positive pixel"):
-        label.measure(np.zeros((1, 50, 50)), frames(["box"], ["rectangle"]), DEPTH_DEX, SETTINGS)
+def test_an_empty_picture_is_none_of_these_and_the_others_are_measured(tmp_path):
+    path = tmp_path / "blank.h5"
+    pictures = np.stack([np.zeros((50, 50)), picture(4.0, 20.0)])
+    images.write_pack(path, pictures, frames(["box"] * 2, [""] * 2), {"settings": {"depth_dex": DEPTH_DEX}})
+    label.run(path, SETTINGS, tmp_path / "out.parquet")
+    table = catalog.read_table(tmp_path / "out.parquet")
+    assert list(table["measured_label"]) == ["none", "rectangle"]
+    assert np.isnan(table["b4"][0]) and "without light" in table["flag"][0]

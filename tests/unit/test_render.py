@@ -20,6 +20,21 @@ SETTINGS = {
     "fold": False,
     "film_views": 2,
     "film_field_kpc": 40.0,
+    "telescope": {
+        "preset": "thesis",
+        "distance_mpc": 21.0,
+        "pixel_scale": "field",
+        "mass_to_light": {
+            "slope": 0.8,
+            "disc": {"ratio": 2.0, "age_gyr": 5.0},
+            "bulge": {"ratio": 3.0, "age_gyr": 8.0},
+            "new_stars": {"ratio": 1.0, "age_gyr": 2.0},
+        },
+        "contaminants": {"stars": 0, "trails": 0, "gradient": 0.0, "neighbours": 0},
+        "background": "",
+        "background_zero_point_ab": 0,
+        "background_pixel_arcsec": 0,
+    },
     "shapes": {"pictures_per_model": 3, "maximum_tilt_deg": 10.0},
 }
 
@@ -260,7 +275,9 @@ def test_neighbour_distance_of_few_particles():
 
 def test_projection_keeps_the_mass_in_the_field():
     disc = stars()
-    density = render.project(disc, render.sphere_views(3, 1, "x"), 60.0, {**SETTINGS, "pixels": 64})
+    density = render.project(
+        disc.positions, disc.masses, render.sphere_views(3, 1, "x"), 60.0, {**SETTINGS, "pixels": 64}
+    )
     # The field holds every star; Gaussians are cut at four widths, 3e-4 of their mass.
     np.testing.assert_allclose(density.sum(axis=(1, 2)), disc.masses.sum(), rtol=1e-3)
 
@@ -269,7 +286,7 @@ def test_turning_the_galaxy_is_turning_the_camera():
     disc, views = stars(flat=0.5), render.sphere_views(3, 1, "x")
     turn = vectors.camera(np.array([0.3, -0.5, 0.8]), 0.7)
     turned = snapshot.Snapshot(disc.positions @ turn.T, disc.velocities, disc.masses, disc.ids, disc.types)
-    plain = render.project(disc, views, 20.0, SETTINGS)
+    plain = render.project(disc.positions, disc.masses, views, 20.0, SETTINGS)
     along = vectors.cameras(views.directions, views.rolls)
     from galclass import kernels
 
@@ -284,7 +301,13 @@ def test_smoothing_leaves_no_dots():
     disc, above = stars(4000), render.Views(np.array([[0.0, 0.0, 1.0]]), np.zeros(1))
 
     def roughness(scale):
-        density = render.project(disc, above, 13.0, {**SETTINGS, "smoothing_scale": scale, "minimum_smoothing_px": 0.1})
+        density = render.project(
+            disc.positions,
+            disc.masses,
+            above,
+            13.0,
+            {**SETTINGS, "smoothing_scale": scale, "minimum_smoothing_px": 0.1},
+        )
         picture = images.stretch(density, 3.0)[0]
         # Between one and two effective radii, where a disc falls smoothly.
         y, x = np.indices(picture.shape) - 15.5

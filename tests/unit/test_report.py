@@ -63,12 +63,17 @@ def finished(pack) -> results.Results:
         "val_loss": [1, 0.2],
         "val_accuracy": [0.4, 0.95],
     }
+    measured = {"frame": range(6), "b4": [0.0, 0.0, -0.08, 0.0, -0.08, np.nan], "b4_err": 0.01, "snr": 50.0}
+    counts = {"run": "box", "frames": 6, "oval": 3, "rectangle": 2, "obround": 0, "none": 1}
+    counts |= {"rectangle_share": 1 / 3, "low": 0.1, "high": 0.7}
     return results.Results(
         films={"box": pack},
         packs={"box": pack},
         verdicts={"box": verdicts(0.001)},
         shapes=pack,
         labels=pd.DataFrame(shapes),
+        measured={"box": pd.DataFrame(measured)},
+        counts=pd.DataFrame([counts]),
         history=pd.DataFrame(history),
         metrics=metrics(0.97),
         control=metrics(0.34),
@@ -122,6 +127,12 @@ def test_classified_counts_the_last_snapshot_apart(finished):
     table = tables.classified(finished)
     assert table["rows"][0][:2] == ["box", 6]
     assert table["rows"][0][-1].startswith("100.0 %")
+
+
+def test_measured_labels_are_counted_with_their_interval(finished):
+    table = tables.measured(finished)
+    assert table["columns"][:6] == ["run", "frames", "oval", "rectangle", "obround", "none of these"]
+    assert table["rows"] == [["box", 6, 3, 2, 0, 1, "33.3 % (10.0 to 70.0)", "50"]]
 
 
 def test_candidates_show_scores_with_percentiles(finished):

@@ -325,21 +325,8 @@ def stage(tmp_path_factory, folder):
     path = tmp_path_factory.mktemp("stage")
     pictures = np.stack([galaxy(exponent=n, angle_deg=angle) for n, angle in FRAMES])
     count = len(FRAMES)
-    numbers = {
-        name: np.zeros(count)
-        for name in (
-            "time_gyr",
-            "view_x",
-            "view_y",
-            "view_z",
-            "roll_deg",
-            "pixel_kpc",
-            "effective_radius_kpc",
-        )
-    }
-    frames = pd.DataFrame(
-        {"frame": np.arange(count), "run": "box", "snapshot": "s1", "seed": 1, "label": "", **numbers}
-    )
+    frames = pd.DataFrame({name: np.zeros(count) for name in images.FRAME_COLUMNS})
+    frames = frames.assign(frame=np.arange(count), run="box", snapshot="s1", seed=1, label="")
     images.write_pack(path / "box.h5", pictures, frames, {"settings": RENDER})
     table = frames[["run", "snapshot", "frame"]].assign(p_rectangle=[0.1, 0.2, 0.9, 0.8, 0.3, 0.7])
     table["class"] = np.where(table["p_rectangle"] > 0.5, "rectangle", "oval")

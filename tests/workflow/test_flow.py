@@ -16,10 +16,12 @@ from galclass import catalog, images, snapshot
 
 pytestmark = pytest.mark.slow
 
+#: Everything from the classes of both runs onwards.
+AFTER_CLASSIFY = {"classify": 2, "verify": 1, "report": 1}
 #: Everything from the frames of both runs onwards.
-AFTER_RENDER = {"classify": 2, "verify": 1, "report": 1}
+AFTER_RENDER = {"label": 2, **AFTER_CLASSIFY}
 #: Everything from the training pictures onwards.
-AFTER_SHAPES = {"label": 1, "train": 1, "train_control": 1, "classify": 2, "verify": 1, "report": 1}
+AFTER_SHAPES = {"label_shapes": 1, "train": 1, "train_control": 1, **AFTER_CLASSIFY}
 
 
 def galclass(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -83,8 +85,8 @@ def test_running_again_does_nothing(finished):
     [
         ("fortran/src/leapfrog.f90", "contains\n", "contains\n  ! one more comment\n\n"),
         ("fortran/app/merger.f90", "program merger", "! one more comment\nprogram merger"),
-        ("galclass/render.py", '"""', '"""More words in the docstring. '),
-        ("galclass/images.py", "import io\n", "import io\n\n# one more comment\n"),
+        ("galclass/render/__init__.py", '"""', '"""More words in the docstring. '),
+        ("galclass/images/writing.py", "import io\n", "import io\n\n# one more comment\n"),
         ("galclass/report/page.py", '"""', '"""More words in the docstring. '),
     ],
 )
@@ -97,11 +99,15 @@ def test_editing_a_comment_reruns_nothing(finished, edited, name, old, new):
     ("overlay", "expected"),
     [
         ("verify: {candidates: 3}", {"verify": 1, "report": 1}),
-        ("classify: {batch_size: 7}", AFTER_RENDER),
+        ("classify: {batch_size: 7}", AFTER_CLASSIFY),
         ("render: {views: 4}", {"render": 2, **AFTER_RENDER}),
+        (
+            "render: {telescope: {distance_mpc: 20}}",
+            {"render": 2, "render_film": 2, "render_shapes": 1, "label": 2, **AFTER_SHAPES},
+        ),
         ("render: {film_field_kpc: 20}", {"render_film": 2, "report": 1}),
-        ("train: {epochs: 3}", {"train": 1, "train_control": 1, **AFTER_RENDER}),
-        ("label: {outer_effective_radii: 2.4}", AFTER_SHAPES),
+        ("train: {epochs: 3}", {"train": 1, "train_control": 1, **AFTER_CLASSIFY}),
+        ("label: {outer_effective_radii: 2.4}", {"label": 2, **AFTER_SHAPES}),
         ("render: {shapes: {maximum_tilt_deg: 5}}", {"render_shapes": 1, **AFTER_SHAPES}),
         ("simulate: {shapes: {particles: 3001}}", {"simulate_shapes": 1, "render_shapes": 1, **AFTER_SHAPES}),
         ("simulate: {end_time_gyr: 0.4}", {"simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
@@ -128,6 +134,7 @@ def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
         "simulate_merger": 1,
         "render": 1,
         "render_film": 1,
+        "label": 1,
         "classify": 1,
         "verify": 1,
         "report": 1,
@@ -138,7 +145,7 @@ def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
     ("name", "old", "new", "expected"),
     [
         ("galclass/verify.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"verify": 1, "report": 1}),
-        ("galclass/label.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", AFTER_SHAPES),
+        ("galclass/label.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"label": 2, **AFTER_SHAPES}),
         ("galclass/report/page.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"report": 1}),
         ("fortran/src/shape_model.f90", "contains\n", "contains\n  subroutine added()\n  end subroutine added\n",
          {"compile": 1, "simulate_shapes": 1, "render_shapes": 1, **AFTER_SHAPES}),

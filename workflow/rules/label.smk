@@ -1,10 +1,22 @@
 rule label:
-    message: "Checking the labels against the measured isophotes"
+    message: "Measuring the shape of every frame of run {wildcards.run}"
+    input: "results/render/mergers/{run}.h5",
+    output: "results/label/mergers/{run}.parquet",
+    params:
+        code=code("label"),
+        settings=CONFIG["label"],
+    log: "results/logs/label/{run}.log",
+    benchmark: "results/benchmarks/label/{run}.tsv"
+    shell: "galclass label {input} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+
+
+rule label_shapes:
+    message: "Checking the labels of the shape models against their measured isophotes"
     input: "results/render/shapes.h5",
     output: "results/label/shapes.parquet",
     params:
         code=code("label"),
         settings=CONFIG["label"],
-    log: "results/logs/label.log",
-    benchmark: "results/benchmarks/label.tsv"
+    log: "results/logs/label_shapes.log",
+    benchmark: "results/benchmarks/label_shapes.tsv"
     shell: "galclass label {input} -o {output} -c results/config.yaml 2>&1 | tee {log}"

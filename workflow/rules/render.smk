@@ -1,6 +1,14 @@
+# What the telescope of the configuration is made of; a picture of a real sky only where one is named.
+TELESCOPE = {"presets": str(BASE / "config/telescopes.yaml")}
+if CONFIG["render"]["telescope"]["background"]:
+    TELESCOPE["background"] = CONFIG["render"]["telescope"]["background"]
+
+
 rule render:
     message: "Rendering run {wildcards.run}"
-    input: "results/simulate/mergers/{run}/quality.csv",
+    input:
+        "results/simulate/mergers/{run}/quality.csv",
+        **TELESCOPE,
     output: "results/render/mergers/{run}.h5",
     params:
         code=code("render"),
@@ -12,7 +20,9 @@ rule render:
 
 rule render_film:
     message: "Rendering the film of run {wildcards.run}"
-    input: "results/simulate/mergers/{run}/quality.csv",
+    input:
+        "results/simulate/mergers/{run}/quality.csv",
+        **TELESCOPE,
     output: "results/render/film/{run}.h5",
     params:
         code=code("render"),
@@ -24,7 +34,9 @@ rule render_film:
 
 rule render_shapes:
     message: "Rendering the labelled shape models"
-    input: "results/simulate/shapes",
+    input:
+        "results/simulate/shapes",
+        **TELESCOPE,
     output: "results/render/shapes.h5",
     params:
         code=code("render"),
@@ -32,4 +44,4 @@ rule render_shapes:
     log: "results/logs/render_shapes.log",
     benchmark: "results/benchmarks/render_shapes.tsv"
     threads: 2
-    shell: "galclass render {input} --shapes -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    shell: "galclass render {input[0]} --shapes -o {output} -c results/config.yaml 2>&1 | tee {log}"

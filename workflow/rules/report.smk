@@ -8,6 +8,7 @@ rule report:
         packs=expand("results/render/mergers/{run}.h5", run=RUNS),
         shapes="results/render/shapes.h5",
         labels="results/label/shapes.parquet",
+        measured=expand("results/label/mergers/{run}.parquet", run=RUNS),
         network="results/train/network",
         control="results/train/control",
         tables=expand("results/classify/{run}.parquet", run=RUNS),

@@ -1,0 +1,28 @@
+"""Pictures: packs of frames in HDF5, single pictures from disk, and the stretch that all share.
+
+Row 0 of an array is the lowest row of the picture (y points up), as in FITS; PNG files are written and read
+the other way round.
+"""
+
+from galclass.images.packs import FRAME_COLUMNS, Pack, read_pack, write_pack
+from galclass.images.reading import read_colour, read_picture
+from galclass.images.resampling import central_square, resampled
+from galclass.images.stretching import stretch, unstretch
+from galclass.images.writing import contact_sheet, grey_levels, png_bytes, write_png
+
+__all__ = [
+    "FRAME_COLUMNS",
+    "Pack",
+    "central_square",
+    "contact_sheet",
+    "grey_levels",
+    "png_bytes",
+    "read_colour",
+    "read_pack",
+    "read_picture",
+    "resampled",
+    "stretch",
+    "unstretch",
+    "write_pack",
+    "write_png",
+]

@@ -1,0 +1,162 @@
+"""Packs of frames in HDF5: pictures between 0 and 1, the light behind them, and a table of one row a picture."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from galclass.errors import InputError
+from galclass.files import atomic, require_file
+from galclass.images.stretching import unstretch
+
+#: Columns of the table of a pack, with their units where they have one.
+FRAME_COLUMNS = {
+    "frame": "number of the picture in its pack",
+    "run": "simulation or shape model",
+    "snapshot": "file name of the snapshot without suffix",
+    "time_gyr": "time of the snapshot [Gyr]",
+    "view_x": "unit vector to the observer",
+    "view_y": "unit vector to the observer",
+    "view_z": "unit vector to the observer",
+    "roll_deg": "turn of the picture about the line of sight [deg]",
+    "pixel_kpc": "width of a pixel [kpc]",
+    "pixel_arcsec": "width of a pixel [arcsec]",
+    "effective_radius_kpc": "radius of half the projected mass [kpc]",
+    "snr": "signal to noise of the ring one pixel wide at the effective radius; infinite without noise",
+    "seed": "seed of the views and of the noise",
+    "label": "known class of a training picture, else empty",
+}
+_TEXT = ("run", "snapshot", "label")
+_INTEGER = ("frame", "seed")
+
+
+#: What stands behind the pictures, linear, in the unit of the layer.
+LAYERS = {
+    "flux": "what the telescope recorded, sky subtracted",
+    "deep": "the same view without sky, noise and blur",
+}
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Pictures of one run.
+
+    Attributes
+    ----------
+    images : float32, shape (n, ny, nx), between 0 and 1
+    frames : table of n rows with the columns of `FRAME_COLUMNS`
+    provenance : what the pack was made from
+    path : the file, for the layers, which are read when they are asked for; None where there are none
+    """
+
+    images: np.ndarray
+    frames: pd.DataFrame
+    provenance: dict
+    path: Path | None = None
+
+    @cached_property
+    def flux(self) -> np.ndarray:
+        """What the telescope recorded, linear, float32, shape (n, ny, nx), in `unit`."""
+        stored = self._layer("flux")
+        return unstretch(self.images, self.depth_dex).astype(np.float32) if stored is None else stored
+
+    @cached_property
+    def deep(self) -> np.ndarray:
+        """The same views without sky, noise and blur; the flux itself where the telescope added none of them."""
+        stored = self._layer("deep")
+        return self.flux if stored is None else stored
+
+    @property
+    def unit(self) -> str:
+        """Unit of the layers: uJy or 1e10 Msun; "peak" where a pack holds pictures only."""
+        if self.path is None:
+            return "peak"
+        with h5py.File(self.path) as file:
+            return str(file["flux"].attrs["unit"]) if "flux" in file else "peak"
+
+    @property
+    def depth_dex(self) -> float:
+        """Decades that the pictures reach below their peak."""
+        return float(self.provenance.get("settings", {}).get("depth_dex", 3.0))
+
+    def index(self, frame: int) -> int:
+        """Row of the picture whose column `frame` is this number; an `InputError` when there is none."""
+        found = np.flatnonzero(self.frames["frame"].to_numpy() == frame)
+        if len(found) == 0:
+            low, high = self.frames["frame"].min(), self.frames["frame"].max()
+            raise InputError(f"{self.path}: no frame {frame}; its frames are numbered {low} to {high}")
+        return int(found[0])
+
+    def _layer(self, name: str) -> np.ndarray | None:
+        if self.path is None:
+            return None
+        with h5py.File(self.path) as file:
+            return file[name][()] if name in file else None
+
+
+def write_pack(
+    path: Path,
+    images: np.ndarray,
+    frames: pd.DataFrame,
+    provenance: dict,
+    layers: Mapping[str, np.ndarray] | None = None,
+    unit: str = "uJy",
+) -> None:
+    """Write a pack.
+
+    Parameters
+    ----------
+    path : path
+    images : shape (n, ny, nx), between 0 and 1
+    frames : table of n rows with the columns of `FRAME_COLUMNS`
+    provenance : what it was made from; its `settings` hold `depth_dex`, the stretch of the pictures
+    layers : arrays of the shape of `images`, by their names in `LAYERS`
+    unit : of the layers
+    """
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, values in {"images": images, **(layers or {})}.items():
+            values = np.asarray(values, np.float32)
+            file.create_dataset(name, data=values, compression="gzip", compression_opts=1, shuffle=True)
+            if name in LAYERS:
+                file[name].attrs.update({"unit": unit, "meaning": LAYERS[name]})
+        table = file.create_group("frames")
+        for column, meaning in FRAME_COLUMNS.items():
+            values = frames[column].to_numpy()
+            kind = h5py.string_dtype() if column in _TEXT else np.int64 if column in _INTEGER else np.float64
+            table.create_dataset(column, data=values.astype(object) if column in _TEXT else values, dtype=kind)
+            table[column].attrs["meaning"] = meaning
+        file.attrs["provenance"] = json.dumps(provenance)
+
+
+def read_pack(path: Path) -> Pack:
+    """Read a pack; raises `InputError` when the file is not one, is empty or holds a NaN."""
+    path = require_file(path)
+    try:
+        with h5py.File(path) as file:
+            images = file["images"][()]
+            columns = {name: _column(file["frames"][name], name) for name in FRAME_COLUMNS}
+            provenance = json.loads(file.attrs["provenance"])
+            shapes = {name: file[name].shape for name in LAYERS if name in file}
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a pack of pictures ({error}); packs are written by `galclass render`") from error
+    frames = pd.DataFrame(columns)
+    if images.ndim != 3 or len(images) == 0 or len(images) != len(frames):
+        raise InputError(
+            f"{path}: {images.shape} pictures and {len(frames)} rows; a pack needs one row a picture, at least one"
+        )
+    for name, shape in shapes.items():
+        if shape != images.shape:
+            raise InputError(f"{path}: {name} has the shape {shape}, the pictures {images.shape}; render it again")
+    if not np.isfinite(images).all():
+        raise InputError(f"{path}: a picture holds NaN or infinite pixels; render it again")
+    return Pack(images, frames, provenance, path)
+
+
+def _column(dataset: h5py.Dataset, name: str) -> np.ndarray:
+    """One column of the table as numbers or as text."""
+    return dataset.asstr()[()].astype(object) if name in _TEXT else dataset[()]

@@ -1,0 +1,80 @@
+"""Single pictures from disk."""
+
+from pathlib import Path
+
+import numpy as np
+
+from galclass.errors import InputError
+from galclass.files import require_file
+
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+_FITS_SUFFIXES = (".fits", ".fit", ".fits.gz")
+
+
+def read_picture(path: Path, allow_nan: bool = False) -> tuple[np.ndarray, bool]:
+    """Read a picture from PNG, JPEG or FITS.
+
+    Parameters
+    ----------
+    path : path
+    allow_nan : bool
+        Whether pixels may be NaN or infinite (FITS marks bad pixels so); some must still be finite.
+
+    Returns
+    -------
+    picture : float64, shape (ny, nx), y up
+        Grey between 0 and 1 (PNG, JPEG), or the flux as it stands (FITS, first image with two axes).
+    is_flux : bool
+        Whether the values are flux (FITS) rather than a picture for the eye.
+
+    Raises
+    ------
+    InputError
+        The file is missing, not a picture, smaller than 8 pixels a side, constant, or not finite.
+    """
+    path = require_file(path)
+    name = path.name.lower()
+    if name.endswith(_PICTURE_SUFFIXES):
+        return _usable(path, _read_grey(path), allow_nan), False
+    if name.endswith(_FITS_SUFFIXES):
+        return _usable(path, _read_fits(path), allow_nan), True
+    raise InputError(f"{path}: unknown kind of picture; allowed are {', '.join(_PICTURE_SUFFIXES + _FITS_SUFFIXES)}")
+
+
+def _read_grey(path: Path) -> np.ndarray:
+    return np.asarray(read_colour(path).convert("L"), dtype=float)[::-1] / 255.0
+
+
+def read_colour(path: Path):
+    """A PNG, JPEG or BMP as a Pillow picture in RGB; raises `InputError` when it is not one."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(require_file(path), formats=("PNG", "JPEG", "BMP")) as file:
+            return file.convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a readable PNG, JPEG or BMP; give a picture file") from error
+
+
+def _read_fits(path: Path) -> np.ndarray:
+    from astropy.io import fits
+
+    try:
+        with fits.open(path, memmap=False) as file:
+            planes = [hdu.data for hdu in file if hdu.is_image and hdu.data is not None and hdu.data.ndim == 2]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a readable FITS file; give an image in FITS") from error
+    if not planes:
+        raise InputError(f"{path}: no image with two axes in this FITS file; give one plane")
+    return np.asarray(planes[0], dtype=float)
+
+
+def _usable(path: Path, picture: np.ndarray, allow_nan: bool) -> np.ndarray:
+    if min(picture.shape) < 8:
+        raise InputError(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels; a galaxy needs at least 8 x 8")
+    finite = picture[np.isfinite(picture)]
+    if len(finite) < (1 if allow_nan else picture.size):
+        raise InputError(f"{path}: the picture holds NaN or infinite pixels; mask or fill them first")
+    if np.ptp(finite) == 0:
+        raise InputError(f"{path}: every pixel has the same value; give a picture of a galaxy")
+    return picture

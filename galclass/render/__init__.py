@@ -1,0 +1,182 @@
+"""Stage `render`: pictures of snapshots as a telescope sees them.
+
+Each particle is drawn as a Gaussian as wide as the distance to its k-th neighbour, so that a picture of 1e4
+particles is no dot pattern. The light of the views then goes through the telescope of the configuration: blur,
+sky, noise and whatever else lies in the field. The pictures themselves are stretched to 0..1; the light stays
+beside them. Views are uniform on the sphere with a random roll; they depend on the seed, the run and the
+snapshot only, not on the order of the work.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from galclass import images, provenance, quality, snapshot
+from galclass.errors import InputError
+from galclass.progress import progress
+from galclass.render.framing import companion_position, effective_radius
+from galclass.render.observing import Observatory, open_observatory, ring_snr
+from galclass.render.projecting import fold, neighbour_distance, project
+from galclass.render.scenes import Frames, film, galaxy, shape
+from galclass.render.views import Views, film_views, sphere_views, tilted_views
+
+__all__ = [
+    "Observatory",
+    "Views",
+    "companion_position",
+    "effective_radius",
+    "film_views",
+    "fold",
+    "neighbour_distance",
+    "open_observatory",
+    "project",
+    "ring_snr",
+    "run",
+    "run_film",
+    "run_shapes",
+    "snapshot_files",
+    "sphere_views",
+    "tilted_views",
+]
+
+_SNAPSHOT_SUFFIXES = (".dat", ".gad", ".gadget", ".g2")
+_SHEET_COLUMNS, _SHEET_PICTURES = 12, 108
+
+
+def run(
+    inputs: Sequence[Path], settings: dict, output: Path, run: str, types: Sequence[int] = snapshot.STAR_TYPES
+) -> None:
+    """Picture the stars of snapshots from all sides, and write one pack and a contact sheet.
+
+    The centre is the densest place (shrinking sphere), and the field follows the effective radius of the
+    galaxy there. A pair still apart is no galaxy yet: its picture shows both, about their centre of mass, and
+    is not folded.
+
+    Parameters
+    ----------
+    inputs : paths
+        GADGET files, or folders of them.
+    settings : dict
+        The section `render` of the configuration.
+    output : path
+        The pack (.h5); the contact sheet has the same name with .png.
+    run : str
+        Name of the simulation, for the table and the views; empty for that of the file or folder.
+    types : sequence of int
+        GADGET particle types to draw.
+
+    Raises
+    ------
+    InputError
+        A snapshot cannot be pictured. The others are, and the pack is written, before this is raised.
+    """
+    files = snapshot_files(inputs)
+    name = run or Path(inputs[0]).stem
+    _run(files, lambda file, observatory: galaxy(file, name, observatory, types), settings, output, name)
+
+
+def run_film(
+    inputs: Sequence[Path], settings: dict, output: Path, run: str, types: Sequence[int] = snapshot.STAR_TYPES
+) -> None:
+    """Picture the whole scene, the same field about the centre of mass from the same side for every snapshot.
+
+    The parameters are those of `run`; `film_field_kpc` is the width of the field, `film_views` the number of
+    sides: along z, y, x, then others. Nothing is folded, so that two galaxies stay two.
+    """
+    files = snapshot_files(inputs)
+    name = run or Path(inputs[0]).stem
+    _run(files, lambda file, observatory: film(file, name, observatory, types), settings, output, name)
+
+
+def run_shapes(folder: Path, models: Sequence[dict], settings: dict, output: Path) -> None:
+    """Picture the shape models with random roll and a small tilt; the label is the model's class.
+
+    Parameters
+    ----------
+    folder : path
+        Holds MODEL.dat for each model.
+    models : sequence of dict
+        Rows of the shape table: `model`, `class` and the rest.
+    settings : dict
+        The section `render` of the configuration.
+    output : path
+        The pack (.h5), and a contact sheet with the same name and .png.
+    """
+    files = {Path(folder) / f"{model['model']}.dat": model for model in models}
+    _run(list(files), lambda file, observatory: shape(file, files[file], observatory), settings, output, "shapes")
+
+
+def _run(
+    files: list[Path], picture: Callable[[Path, Observatory], Frames], settings: dict, output: Path, what: str
+) -> None:
+    """Picture each file and write the pack; what cannot be pictured is left out and said at the end."""
+    observatory, done, failures = open_observatory(settings), [], []
+    for file in progress(files, len(files), f"render {what}"):
+        try:
+            done.append(picture(file, observatory))
+        except InputError as error:
+            failures.append(error)
+    if done:
+        present = [file for file in files if file.exists()]
+        record = provenance.record("render", present, settings, settings["seed"])
+        failed = quality.mark(sorted({file.parent for file in files}))
+        if failed:
+            print(f"render: {what} FAILS its quality gates ({failed}); its pictures are marked", flush=True)
+        _write(output, done, observatory, record | {"quality": failed})
+    _raise_failures(failures, len(files), output)
+
+
+def snapshot_files(inputs: Sequence[Path]) -> list[Path]:
+    """The files given, and in the place of a folder its snapshots in the order of their names.
+
+    Raises
+    ------
+    InputError
+        A folder has no file that starts with `snap` or ends like a GADGET file, or nothing was given.
+    """
+    files: list[Path] = []
+    for path in map(Path, inputs):
+        files += _folder_snapshots(path) if path.is_dir() else [path]
+    if not files:
+        raise InputError("no snapshot given; name at least one GADGET file or a folder of them")
+    return files
+
+
+def _folder_snapshots(folder: Path) -> list[Path]:
+    """The snapshots in a folder, by name."""
+    found = [file for file in sorted(folder.iterdir()) if file.is_file() and _looks_like_snapshot(file)]
+    if not found:
+        kinds = ", ".join(f"*{suffix}" for suffix in _SNAPSHOT_SUFFIXES)
+        raise InputError(f"{folder}: no snapshot in this folder; allowed are snap* and {kinds}, or name the files")
+    return found
+
+
+def _looks_like_snapshot(file: Path) -> bool:
+    whole = file.suffix != ".partial"  # what a running or killed merger is writing
+    return whole and file.name.startswith("snap") or file.suffix in _SNAPSHOT_SUFFIXES
+
+
+def _write(output: Path, done: list[Frames], observatory: Observatory, record: dict) -> None:
+    """The pack, and a sheet of pictures spread evenly over it."""
+    flux = np.concatenate([frames.exposures.flux for frames in done])
+    layers = {"flux": flux}
+    if any(frames.exposures.deep is not frames.exposures.flux for frames in done):
+        layers["deep"] = np.concatenate([frames.exposures.deep for frames in done])
+    table = pd.concat([frames.table for frames in done], ignore_index=True).assign(frame=np.arange(len(flux)))
+    stack = images.stretch(flux, observatory.settings["depth_dex"])
+    images.write_pack(output, stack, table, record, layers, observatory.telescope.unit)
+    shown = np.unique(np.linspace(0, len(stack) - 1, min(_SHEET_PICTURES, len(stack))).astype(int))
+    columns = min(_SHEET_COLUMNS, len(shown))
+    images.write_png(Path(output).with_suffix(".png"), images.contact_sheet(stack[shown], columns), zoom=2)
+
+
+def _raise_failures(failures: list[InputError], total: int, output: Path) -> None:
+    """Say which snapshots failed, on standard error but for the last, which is raised."""
+    for failure in failures[:-1]:
+        print(failure, file=sys.stderr)
+    if failures:
+        rest = f"; the other {total - len(failures)} are in {output}" if len(failures) < total else ""
+        raise InputError(f"{failures[-1]}{rest}")

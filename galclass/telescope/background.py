@@ -1,0 +1,210 @@
+"""Real pictures as background: a galaxy is put on an empty piece of somebody's sky."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from galclass.errors import InputError
+from galclass.files import require_file
+from galclass.telescope.light import ZERO_POINT_UJY
+
+#: Microjansky in the units that headers name.
+_UNITS = {
+    "ujy": 1.0,
+    "microjansky": 1.0,
+    "mjy": 1e3,
+    "jy": 1e6,
+    "nanomaggy": 3.631,
+    "nanomaggies": 3.631,
+    "nmgy": 3.631,
+}
+_ZERO_POINT_KEYS = ("MAGZERO", "PHOTZP", "MAGZPT", "MAGZP")
+_PIXEL_KEYS = ("PIXSCALE", "SECPIX", "PIXSCAL1")
+_TRIES = 100
+_MAD_TO_SIGMA = 1.4826022185056018
+
+
+@dataclass(frozen=True)
+class Background:
+    """A picture of the sky.
+
+    Attributes
+    ----------
+    flux : shape (ny, nx)
+        Light [microjansky per pixel]; NaN where nothing was recorded.
+    pixel_arcsec : float
+        Width of its pixels [arcsec].
+    name : str
+        For messages.
+    """
+
+    flux: np.ndarray
+    pixel_arcsec: float
+    name: str
+
+
+def read_background(
+    path: Path | str, zero_point_ab: float | None = None, pixel_arcsec: float | None = None
+) -> Background:
+    """Read a FITS picture: the first image with two axes, calibrated by its header.
+
+    Parameters
+    ----------
+    path : path
+    zero_point_ab : float, optional
+        AB magnitude of one unit; else of the header: BUNIT (uJy, mJy, Jy, nanomaggy) or MAGZERO, PHOTZP, MAGZPT, MAGZP.
+    pixel_arcsec : float, optional
+        Width of a pixel [arcsec]; else of the header: PIXSCALE, SECPIX, PIXSCAL1, or the coordinates on the sky.
+
+    Raises
+    ------
+    InputError
+        The file is not a FITS picture, or neither header nor argument has the zero point or the scale.
+    """
+    from astropy.io import fits
+
+    path = require_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # headers of real pictures often break FITS's rules in harmless ways
+            with fits.open(path, memmap=False) as file:
+                planes = [(hdu.data, hdu.header) for hdu in file if hdu.is_image and np.ndim(hdu.data) == 2]
+            if planes:
+                scale = pixel_arcsec or _pixel_scale(planes[0][1])
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a readable FITS file; give an image in FITS") from error
+    if not planes:
+        raise InputError(f"{path}: no image with two axes in this FITS file; give one plane")
+    counts, header = planes[0]
+    unit = 10.0 ** (0.4 * (ZERO_POINT_UJY - zero_point_ab)) if zero_point_ab is not None else _unit(header)
+    if unit is None:
+        raise InputError(f"{path}: no zero point; needs {', '.join(_ZERO_POINT_KEYS)} or BUNIT of uJy in the header")
+    if scale is None:
+        raise InputError(f"{path}: no pixel scale; needs {', '.join(_PIXEL_KEYS)} or coordinates in the header")
+    flux = np.asarray(counts, dtype=float) * unit
+    flux[~np.isfinite(flux)] = np.nan
+    return Background(flux, float(scale), path.name)
+
+
+def insert(
+    flux: np.ndarray, background: Background, pixel_arcsec: float, electrons_per_ujy: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put a blurred galaxy, with the noise of its own photons, on an empty piece of a real picture.
+
+    Parameters
+    ----------
+    flux : shape (ny, nx)
+        The galaxy behind the telescope's blur [microjansky].
+    background : Background
+        Its pixels are added up or shared out to those of the galaxy's picture.
+    pixel_arcsec : float
+        Width of the galaxy's pixels [arcsec].
+    electrons_per_ujy : float
+        Electrons of one microjansky, for the galaxy's own noise.
+    rng : numpy.random.Generator
+        Chooses the piece, turns it, and draws the noise.
+
+    Returns
+    -------
+    flux, sigma : shape (ny, nx) [microjansky]
+        The picture, sky subtracted, and its expected noise.
+
+    Raises
+    ------
+    InputError
+        The background has no piece as large as the picture that is complete.
+    """
+    piece = _empty_piece(background, flux.shape, pixel_arcsec, rng)
+    own = rng.poisson(flux * electrons_per_ujy) / electrons_per_ujy
+    level, spread = _level(piece)
+    return own + piece - level, np.sqrt(spread**2 + flux / electrons_per_ujy)
+
+
+def _empty_piece(
+    background: Background, shape: tuple[int, int], pixel_arcsec: float, rng: np.random.Generator
+) -> np.ndarray:
+    """One of the emptiest quarter of a hundred random pieces without gaps, at the wanted pixels, turned at random."""
+    scale = pixel_arcsec / background.pixel_arcsec
+    turns = int(rng.integers(4))
+    height, width = (n * scale for n in (shape if turns % 2 == 0 else shape[::-1]))
+    room = background.flux.shape[0] - height, background.flux.shape[1] - width
+    if min(room) < 0:
+        have = min(background.flux.shape) * background.pixel_arcsec
+        raise InputError(
+            f"{background.name}: {have:.0f} arcsec of background, the picture needs {max(shape) * pixel_arcsec:.0f}; "
+            "give a larger one, or fewer pixels"
+        )
+    level, spread = _level(background.flux[np.isfinite(background.flux)])
+    light, gaps = (_summed(np.nan_to_num(background.flux)), _summed(np.isnan(background.flux).astype(float)))
+    bright = _summed((background.flux > level + 3.0 * spread).astype(float))
+    places = np.floor(rng.uniform(size=(_TRIES, 2)) * (np.floor(room) + 1.0))  # whole pixels keep the noise as it is
+    corners = [(y, y + height, x, x + width) for y, x in places]
+    complete = [corner for corner in corners if _within(gaps, corner) < 1e-9 * height * width]
+    if not complete:
+        raise InputError(f"{background.name}: no piece of {height:.0f} x {width:.0f} pixels without gaps; give another")
+    emptiest = sorted(complete, key=lambda corner: _within(bright, corner))[: max(1, len(complete) // 4)]
+    y0, y1, x0, x1 = emptiest[int(rng.integers(len(emptiest)))]
+    wanted = shape if turns % 2 == 0 else shape[::-1]
+    edges = np.linspace(y0, y1, wanted[0] + 1), np.linspace(x0, x1, wanted[1] + 1)
+    return np.rot90(np.diff(np.diff(_at(light, *edges), axis=0), axis=1), turns)
+
+
+def _summed(values: np.ndarray) -> np.ndarray:
+    """Sum of all pixels below and left of each corner, shape (ny + 1, nx + 1)."""
+    return np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+
+
+def _at(summed: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Sums at fractional corners, shape (len(y), len(x)): pixels that an edge cuts are shared by area."""
+    rows = np.minimum(y.astype(int), summed.shape[0] - 2)
+    columns = np.minimum(x.astype(int), summed.shape[1] - 2)
+    fy, fx = (y - rows)[:, None], x - columns
+    low = summed[rows][:, columns] * (1 - fx) + summed[rows][:, columns + 1] * fx
+    high = summed[rows + 1][:, columns] * (1 - fx) + summed[rows + 1][:, columns + 1] * fx
+    return low * (1 - fy) + high * fy
+
+
+def _within(summed: np.ndarray, corner: tuple[float, float, float, float]) -> float:
+    """Sum of the pixels in a rectangle."""
+    y0, y1, x0, x1 = corner
+    return float(np.diff(np.diff(_at(summed, np.array([y0, y1]), np.array([x0, x1])), axis=0), axis=1)[0, 0])
+
+
+def _level(values: np.ndarray) -> tuple[float, float]:
+    """Sky and its standard deviation, by medians of what is left after three rounds of clipping."""
+    values = values.ravel()
+    for _ in range(3):
+        level = np.median(values)
+        spread = _MAD_TO_SIGMA * np.median(np.abs(values - level))
+        inside = np.abs(values - level) <= 3.0 * spread
+        values = values[inside]
+    return float(level), float(spread)
+
+
+def _unit(header) -> float | None:
+    """Microjansky of one unit of the picture."""
+    named = str(header.get("BUNIT", "")).strip().lower().split("/")[0].strip()
+    if named in _UNITS:
+        return _UNITS[named]
+    for key in _ZERO_POINT_KEYS:
+        if isinstance(header.get(key), int | float):
+            return 10.0 ** (0.4 * (ZERO_POINT_UJY - header[key]))
+    return None
+
+
+def _pixel_scale(header) -> float | None:
+    """Width of a pixel [arcsec]."""
+    from astropy.wcs import WCS
+    from astropy.wcs.utils import proj_plane_pixel_scales
+
+    for key in _PIXEL_KEYS:
+        value = header.get(key)
+        if isinstance(value, int | float) and value > 0:
+            return float(value)
+    coordinates = WCS(header, naxis=2)
+    if not coordinates.has_celestial:
+        return None
+    return 3600.0 * math.sqrt(float(np.prod(proj_plane_pixel_scales(coordinates.celestial))))
