@@ -64,8 +64,10 @@ def _picture(source: Path, settings: dict, output: Path) -> tuple[np.ndarray, np
         return picture[None], np.clip(after, 0.0, 1.0)[None]
     from astropy.io import fits
 
+    header = images.read_header(source)
+    header.add_history(f"galclass clean, smoothing_px {settings['smoothing_px']}")
     with atomic(output) as temporary:
-        fits.PrimaryHDU(after.astype(np.float32)).writeto(temporary)
+        fits.PrimaryHDU(after.astype(np.float32), header).writeto(temporary, output_verify="silentfix")
     return images.stretch(np.nan_to_num(picture)[None], _DEPTH_DEX), images.stretch(after[None], _DEPTH_DEX)
 
 

@@ -1,5 +1,7 @@
 """Frames of packs as files that other programs read: FITS cubes, single FITS images, PNG."""
 
+import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,29 @@ from galclass.files import atomic
 
 #: What can be exported: the stretched picture, what the telescope recorded, the view without noise.
 WHAT = ("flux", "deep", "images")
+#: Columns of the table of a cube that have a unit, and the units of layers, as FITS spells them.
+_UNITS = {
+    "time_gyr": "Gyr",
+    "roll_deg": "deg",
+    "pixel_kpc": "kpc",
+    "pixel_arcsec": "arcsec",
+    "effective_radius_kpc": "kpc",
+}
+_FITS_UNITS = {"uJy": "uJy", "1e10 Msun": "10**10 solMass"}
+#: Keywords of a single frame, and the columns they come from.
+_KEYWORDS = {
+    "FRAME": "frame",
+    "SNAPSHOT": "snapshot",
+    "LABEL": "label",
+    "TIMEGYR": "time_gyr",
+    "VIEWX": "view_x",
+    "VIEWY": "view_y",
+    "VIEWZ": "view_z",
+    "ROLLDEG": "roll_deg",
+    "REFFKPC": "effective_radius_kpc",
+    "SNR": "snr",
+    "SEED": "seed",
+}
 _SUFFIXES = (".fits", ".fits.gz", ".png")
 
 
@@ -51,8 +76,11 @@ def _write_fits(pack: images.Pack, output: Path, row: int | None, what: str) -> 
     values = getattr(pack, what)
     hdus = [fits.PrimaryHDU(np.asarray(values if row is None else values[row], dtype=np.float32))]
     hdus[0].header.update(_header(pack, row, what))
+    hdus[0].header.add_history("galclass " + json.dumps(pack.provenance))
     if row is None:
         hdus.append(fits.BinTableHDU(_table(pack), name="FRAMES"))
+        for name, unit in _UNITS.items():
+            hdus[1].columns[name].unit = unit
     with atomic(output) as temporary:
         fits.HDUList(hdus).writeto(temporary)
 
@@ -65,19 +93,26 @@ def _header(pack: images.Pack, row: int | None, what: str) -> dict:
     """
     unit, first = pack.unit, pack.frames.iloc[row or 0]
     height, width = pack.images.shape[1:]
-    header = {"BUNIT": "1" if what == "images" else unit, "OBJECT": str(first["run"])}
-    header |= {"RUN": str(first["run"]), "LAYER": (what, "flux, deep or images")}
+    one_run = row is not None or pack.frames["run"].nunique() == 1
+    name = str(first["run"]) if one_run else "several, see FRAMES"
+    header = {"BUNIT": "1" if what == "images" else _FITS_UNITS.get(unit, "1"), "OBJECT": name, "RUN": name}
+    header |= {"LAYER": (what, "flux, deep or images")}
     for axis, pixels in ((1, width), (2, height)):
         header |= {f"CTYPE{axis}": "LINEAR", f"CUNIT{axis}": "arcsec", f"CRPIX{axis}": 0.5 * (pixels + 1)}
         header |= {f"CRVAL{axis}": 0.0, f"CDELT{axis}": float(first["pixel_arcsec"])}
     header |= {"PIXSCALE": (float(first["pixel_arcsec"]), "[arcsec]"), "PIXKPC": (float(first["pixel_kpc"]), "[kpc]")}
     if unit == "uJy" and what != "images":
         header["MAGZERO"] = (telescope.ZERO_POINT_UJY, "[mag] AB magnitude of one unit")
+    if camera := pack.provenance.get("settings", {}).get("telescope"):
+        header |= {"TELESCOP": camera["preset"], "DISTMPC": (camera["distance_mpc"], "[Mpc]")}
     if row is None:
-        return header | {"CTYPE3": "FRAME"}
-    names = {"FRAME": "frame", "SNAPSHOT": "snapshot", "TIMEGYR": "time_gyr", "VIEWX": "view_x", "VIEWY": "view_y"}
-    names |= {"VIEWZ": "view_z", "ROLLDEG": "roll_deg", "REFFKPC": "effective_radius_kpc", "SEED": "seed"}
-    return header | {key: _plain(first[column]) for key, column in names.items()}
+        return header | {"CTYPE3": "FRAME", "CRPIX3": 1.0, "CRVAL3": float(first["frame"]), "CDELT3": 1.0}
+    return header | {key: _plain(first[column]) for key, column in _KEYWORDS.items() if _has_value(first[column])}
+
+
+def _has_value(value: object) -> bool:
+    """Whether a FITS header can hold it: no infinite number, no empty text."""
+    return value != "" and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _plain(value: object) -> object:

@@ -34,6 +34,8 @@ def write_text(path: Path | str, text: str) -> None:
 def require_file(path: Path | str) -> Path:
     """Return `path` if it is a file with something in it, else raise `InputError`."""
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder; give the path of a file")
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of an existing file")
     if path.stat().st_size == 0:

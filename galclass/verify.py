@@ -36,6 +36,9 @@ _PACK_SUFFIXES = (".h5", ".hdf5")
 _KEYS = ["run", "frame"]
 _CLASSIFIED_COLUMNS = (*_KEYS, "class", "p_rectangle")
 _SHAPE_NAMES = ("axis_ratio", "b4", "b6", "a4_over_a")
+_ERROR_NAMES = ("b4_err", "b6_err")
+#: A shape counts as a rectangle where that is at least as probable, given its errors, as not.
+_LEAST_PROBABILITY = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,12 @@ def run(
 ) -> pd.DataFrame:
     """Score the best candidates against the reference and write the ranked table.
 
-    Candidates whose measured isophotes are those of a rectangle come first, since the network must call crossing
-    discs something and often calls them rectangles; then the order is that of `cosine_residual`. What is left
-    when each picture's own ellipses are taken away carries the shape: by it the real picture of LEDA 074886
-    stands above 99 % of ordinary galaxies, while by the aligned cosine most galaxies of its axis ratio look alike
-    (docs/validation.md). The raw cosine is left out because a turn of the page changes it.
+    Candidates whose measured isophotes are those of a rectangle, with a probability of one half or more given their
+    errors, come first, since the network must call crossing discs something and often calls them rectangles; then
+    the order is that of `cosine_residual`. What is left when each picture's own ellipses are taken away carries the
+    shape: by it the real picture of LEDA 074886 stands above 99 % of ordinary galaxies, while by the aligned cosine
+    most galaxies of its axis ratio look alike (docs/validation.md). The raw cosine is left out because a turn of
+    the page changes it.
 
     Parameters
     ----------
@@ -370,8 +374,8 @@ def measured_shape(light: np.ndarray, kind: str) -> dict[str, float]:
     try:
         shape = ruler.measure(light, kind=kind, fast=True)
     except InputError:
-        return dict.fromkeys(_SHAPE_NAMES, np.nan)
-    return {name: float(getattr(shape, name)) for name in _SHAPE_NAMES}
+        return dict.fromkeys((*_SHAPE_NAMES, *_ERROR_NAMES), np.nan)
+    return {name: float(getattr(shape, name)) for name in (*_SHAPE_NAMES, *_ERROR_NAMES)}
 
 
 def _shape_columns(light: np.ndarray, kind: str, reference: Reference) -> dict[str, float]:
@@ -398,9 +402,12 @@ def _shapes(table: pd.DataFrame, packs: Sequence[images.Pack], reference: Refere
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:
-    """The candidates in their order, with columns `rank` (from 1) and `measured_label`; see `run`."""
-    labels = [isophotes.label_of(b4, b6) for b4, b6 in zip(table["b4"], table["b6"], strict=True)]
-    table = table.assign(measured_label=labels, _confirmed=np.array(labels) == "rectangle")
+    """The candidates in their order, with columns `rank` (from 1), `measured_label` and `p_label`; see `run`."""
+    harmonics = list(zip(table["b4"], table["b4_err"], table["b6"], table["b6_err"], strict=True))
+    labels = [isophotes.label_of(b4, b6) for b4, _, b6, _ in harmonics]
+    probable = [isophotes.label_probability(label, *values) for label, values in zip(labels, harmonics, strict=True)]
+    table = table.assign(measured_label=labels, p_label=probable)
+    table["_confirmed"] = (table["measured_label"] == "rectangle") & (table["p_label"] >= _LEAST_PROBABILITY)
     order = ["_confirmed", "cosine_residual", "cosine_aligned"]
     table = table.sort_values(order, ascending=False, kind="stable", ignore_index=True).drop(columns="_confirmed")
     table.insert(0, "rank", np.arange(1, len(table) + 1))

@@ -5,7 +5,7 @@ the other way round.
 """
 
 from galclass.images.packs import FRAME_COLUMNS, Pack, read_pack, write_pack
-from galclass.images.reading import read_colour, read_picture
+from galclass.images.reading import read_colour, read_header, read_picture
 from galclass.images.resampling import central_square, resampled
 from galclass.images.stretching import stretch, unstretch
 from galclass.images.writing import contact_sheet, grey_levels, png_bytes, write_png
@@ -18,6 +18,7 @@ __all__ = [
     "grey_levels",
     "png_bytes",
     "read_colour",
+    "read_header",
     "read_pack",
     "read_picture",
     "resampled",

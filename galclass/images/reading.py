@@ -1,5 +1,6 @@
 """Single pictures from disk."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from galclass.errors import InputError
 from galclass.files import require_file
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-_FITS_SUFFIXES = (".fits", ".fit", ".fits.gz")
+_FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
 
 
 def read_picture(path: Path, allow_nan: bool = False) -> tuple[np.ndarray, bool]:
@@ -42,38 +43,65 @@ def read_picture(path: Path, allow_nan: bool = False) -> tuple[np.ndarray, bool]
 
 
 def _read_grey(path: Path) -> np.ndarray:
-    return np.asarray(read_colour(path).convert("L"), dtype=float)[::-1] / 255.0
+    picture = _read_pillow(path)
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        return np.asarray(picture, dtype=float)[::-1] / 65535.0
+    return np.asarray(picture.convert("RGB").convert("L"), dtype=float)[::-1] / 255.0
 
 
 def read_colour(path: Path):
     """A PNG, JPEG or BMP as a Pillow picture in RGB; raises `InputError` when it is not one."""
+    return _read_pillow(path).convert("RGB")
+
+
+def _read_pillow(path: Path):
+    """A PNG, JPEG or BMP as it is stored."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(require_file(path), formats=("PNG", "JPEG", "BMP")) as file:
-            return file.convert("RGB")
+            file.load()
+            return file.copy()
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable PNG, JPEG or BMP; give a picture file") from error
 
 
 def _read_fits(path: Path) -> np.ndarray:
+    return np.asarray(_plane(path)[0], dtype=float)
+
+
+def read_header(path: Path):
+    """The header (astropy) of the plane that `read_picture` reads from FITS, without the scaling of its pixels."""
+    header = _plane(require_file(path))[1]
+    for key in ("BSCALE", "BZERO", "BLANK", "EXTNAME", "EXTEND"):
+        header.remove(key, ignore_missing=True)
+    return header
+
+
+def _plane(path: Path) -> tuple:
+    """Pixels and header of the first image with two axes in a FITS file."""
     from astropy.io import fits
 
     try:
-        with fits.open(path, memmap=False) as file:
-            planes = [hdu.data for hdu in file if hdu.is_image and hdu.data is not None and hdu.data.ndim == 2]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # real headers often break FITS's rules in harmless ways
+            with fits.open(path, memmap=False) as file:
+                images = [(np.squeeze(hdu.data), hdu.header) for hdu in file if hdu.is_image and hdu.data is not None]
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a readable FITS file; give an image in FITS") from error
+    planes = [(data, header) for data, header in images if data.ndim == 2]
     if not planes:
         raise InputError(f"{path}: no image with two axes in this FITS file; give one plane")
-    return np.asarray(planes[0], dtype=float)
+    return planes[0]
 
 
 def _usable(path: Path, picture: np.ndarray, allow_nan: bool) -> np.ndarray:
     if min(picture.shape) < 8:
         raise InputError(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels; a galaxy needs at least 8 x 8")
     finite = picture[np.isfinite(picture)]
-    if len(finite) < (1 if allow_nan else picture.size):
+    if len(finite) == 0:
+        raise InputError(f"{path}: every pixel is NaN or infinite; give a picture of a galaxy")
+    if len(finite) < picture.size and not allow_nan:
         raise InputError(f"{path}: the picture holds NaN or infinite pixels; mask or fill them first")
     if np.ptp(finite) == 0:
         raise InputError(f"{path}: every pixel has the same value; give a picture of a galaxy")

@@ -52,9 +52,12 @@ def test_pictures_before_and_after_lie_beside(pack, tmp_path):
 
 def test_a_fits_image_and_a_picture_for_the_eye(tmp_path):
     flux, _ = scene(3)
-    fits.PrimaryHDU(flux).writeto(tmp_path / "galaxy.fits")
+    header = fits.Header({"BUNIT": "uJy", "PIXSCALE": 1.5, "BSCALE": 1.0})
+    fits.PrimaryHDU(flux, header).writeto(tmp_path / "galaxy.fits")
     clean.run(tmp_path / "galaxy.fits", SETTINGS, tmp_path / "cleaned.fits")
     assert images.read_picture(tmp_path / "cleaned.fits")[0][8, 41] == 0.0
+    kept = fits.getheader(tmp_path / "cleaned.fits")
+    assert (kept["BUNIT"], kept["PIXSCALE"]) == ("uJy", 1.5)
     images.write_png(tmp_path / "galaxy.png", images.stretch(np.maximum(flux, 0.0) + 1.0, 3.0))
     clean.run(tmp_path / "galaxy.png", SETTINGS, tmp_path / "cleaned.png")
     picture, is_flux = images.read_picture(tmp_path / "cleaned.png")

@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits
+from astropy.units import Unit
+from astropy.wcs import WCS
 
 from galclass import export, images
 from galclass.errors import InputError
+
+RECORD = {"settings": {"telescope": {"preset": "sdss_r", "distance_mpc": 21.0}, "smoothing_neighbours": 16}}
 
 
 @pytest.fixture
@@ -17,7 +21,7 @@ def pack(tmp_path):
     table = table.assign(run="box", snapshot=["snapshot_000", "snapshot_001", "snapshot_002"], label="", seed=4)
     table = table.assign(frame=[0, 1, 2], pixel_arcsec=[1.5, 1.6, 1.7], pixel_kpc=0.16, snr=np.inf)
     path = tmp_path / "box.h5"
-    images.write_pack(path, pictures, table, {}, {"flux": 3.0 * pictures, "deep": 2.0 * pictures}, "uJy")
+    images.write_pack(path, pictures, table, RECORD, {"flux": 3.0 * pictures, "deep": 2.0 * pictures}, "uJy")
     return path, pictures
 
 
@@ -29,7 +33,10 @@ def test_cube_has_all_frames_and_their_table(pack, tmp_path):
         assert np.array_equal(file[0].data, 3.0 * pictures)
         assert header["BUNIT"] == "uJy" and header["RUN"] == "box"
         assert (header["CDELT1"], header["CUNIT2"], header["CRPIX1"], header["CRPIX2"]) == (1.5, "arcsec", 6.5, 5.5)
+        assert WCS(header).pixel_to_world_values(5.5, 4.5, 2)[2] == 2.0  # the number of the third frame
         assert table["pixel_arcsec"].tolist() == [1.5, 1.6, 1.7]
+        assert file["FRAMES"].columns["pixel_arcsec"].unit == "arcsec"
+        assert "smoothing" in "".join(header["HISTORY"])
         assert table["snapshot"].tolist() == ["snapshot_000", "snapshot_001", "snapshot_002"]
 
 
@@ -48,10 +55,20 @@ def test_one_frame_by_its_number(pack, tmp_path, what, factor):
         assert np.allclose(file[0].data, factor * pictures[1], rtol=1e-6)  # float32
         header = file[0].header
         assert (header["FRAME"], header["SNAPSHOT"], header["CDELT1"]) == (1, "snapshot_001", 1.6)
+        assert (header["TELESCOP"], header["DISTMPC"], header["SEED"]) == ("sdss_r", 21.0, 4)
+        assert "SNR" not in header  # infinite: nothing was noisy
         assert header["BUNIT"] == ("1" if what == "images" else "uJy")
     # What was written can be read as any other picture.
     picture, is_flux = images.read_picture(tmp_path / "one.fits")
     assert is_flux and picture.shape == (10, 12)
+
+
+def test_the_unit_of_mass_is_one_that_programs_read(pack, tmp_path):
+    path, pictures = pack
+    content = images.read_pack(path)
+    images.write_pack(tmp_path / "mass.h5", pictures, content.frames, {}, {"flux": pictures}, "1e10 Msun")
+    export.run(tmp_path / "mass.h5", tmp_path / "mass.fits", frame=0)
+    assert Unit(fits.getheader(tmp_path / "mass.fits")["BUNIT"], format="fits").to("solMass") == 1e10
 
 
 def test_png_shows_the_stretched_picture(pack, tmp_path):

@@ -35,7 +35,7 @@ def test_temporary_name_keeps_the_suffixes(tmp_path):
 def test_require_file_says_what_is_wrong(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         require_file(tmp_path / "missing")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="this is a folder"):
         require_file(tmp_path)
     (tmp_path / "empty").touch()
     with pytest.raises(InputError, match="empty"):

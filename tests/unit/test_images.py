@@ -232,5 +232,29 @@ def test_bad_pixels_of_fits_are_refused_unless_allowed(tmp_path):
         images.read_picture(tmp_path / "bad.fits")
     assert np.isnan(images.read_picture(tmp_path / "bad.fits", allow_nan=True)[0]).sum() == 1
     fits.PrimaryHDU(np.full((10, 10), np.nan)).writeto(tmp_path / "none.fits")
-    with pytest.raises(InputError, match="holds NaN"):
+    with pytest.raises(InputError, match="every pixel is NaN"):
         images.read_picture(tmp_path / "none.fits", allow_nan=True)
+
+
+def test_compressed_fits_and_axes_of_length_one(tmp_path):
+    values = np.random.default_rng(1).integers(0, 1000, (20, 24)).astype(np.int32)
+    fits.CompImageHDU(values).writeto(tmp_path / "tiles.fits.fz")
+    fits.PrimaryHDU(values[None]).writeto(tmp_path / "plane.fits")
+    for name in ("tiles.fits.fz", "plane.fits"):
+        assert np.array_equal(images.read_picture(tmp_path / name)[0], values)
+
+
+def test_a_cut_off_fits_file_is_one_line(tmp_path, recwarn):
+    fits.PrimaryHDU(np.random.default_rng(1).random((100, 100))).writeto(tmp_path / "whole.fits")
+    (tmp_path / "cut.fits").write_bytes((tmp_path / "whole.fits").read_bytes()[:20000])
+    with pytest.raises(InputError, match="cut.fits: not a readable FITS file"):
+        images.read_picture(tmp_path / "cut.fits")
+    assert not recwarn.list
+
+
+def test_sixteen_bits_of_grey_are_kept(tmp_path):
+    levels = np.random.default_rng(1).integers(0, 65536, (10, 12)).astype(np.uint16)
+    Image.fromarray(levels).save(tmp_path / "deep.png")
+    picture, is_flux = images.read_picture(tmp_path / "deep.png")
+    assert not is_flux
+    np.testing.assert_allclose(picture[::-1], levels / 65535.0, atol=1e-9)

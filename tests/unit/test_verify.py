@@ -363,20 +363,26 @@ def test_candidates_of_a_run_that_fails_its_gates_are_marked(stage, folder, tmp_
 
 
 def test_rank_puts_measured_rectangles_first_then_the_likest():
-    """An X has a strong residual too, but no rectangle's isophotes; nor has a frame that could not be measured."""
+    """An X has a strong residual too, but no rectangle's isophotes; nor has a frame that could not be measured.
+
+    Nor does a frame count that measures as a rectangle by chance, with errors as large as the limits.
+    """
     table = pd.DataFrame(
         {
-            "frame": [1, 2, 3, 4],
-            "b4": [-0.2, -0.08, -0.07, np.nan],
-            "b6": [0.04, 0.0, 0.001, np.nan],
-            "cosine_residual": [0.9, 0.4, 0.6, 0.95],
+            "frame": [1, 2, 3, 4, 5],
+            "b4": [-0.2, -0.08, -0.07, np.nan, -0.08],
+            "b4_err": [0.005, 0.005, 0.005, np.nan, 0.05],
+            "b6": [0.04, 0.0, 0.001, np.nan, 0.0],
+            "b6_err": [0.003, 0.003, 0.003, np.nan, 0.03],
+            "cosine_residual": [0.9, 0.4, 0.6, 0.95, 0.8],
             "cosine_aligned": 0.9,
         }
     )
     order = verify.ranked(table)
-    assert list(order["frame"]) == [3, 2, 4, 1]
-    assert list(order["rank"]) == [1, 2, 3, 4]
-    assert list(order["measured_label"]) == ["rectangle", "rectangle", "none", "none"]
+    assert list(order["frame"]) == [3, 2, 4, 1, 5]
+    assert list(order["rank"]) == [1, 2, 3, 4, 5]
+    assert list(order["measured_label"]) == ["rectangle", "rectangle", "none", "none", "rectangle"]
+    assert order["p_label"][0] > 0.95 and order["p_label"][4] < 0.3
 
 
 def test_stage_gives_percentiles_among_all_frames(stage):
