@@ -92,13 +92,24 @@ def clean(image: np.ndarray, smoothing_px: float = 0.7) -> np.ndarray:
     shape (ny, nx), not negative
     """
     found = scene(image)
-    flux = np.where(found.others, 0.0, np.nan_to_num(image) - found.sky)
+    recorded = np.nan_to_num(image) - found.sky
+    flux = np.where(found.others, 0.0, recorded)
     twice = twice_centre(pixels.smoothed(flux), found.galaxy)
-    known, body = pixels.mirror(~found.others, twice), pixels.mirror(found.galaxy, twice)
-    flux = np.where(found.others, np.where(known, pixels.mirror(flux, twice), pixels.around(flux, ~found.others)), flux)
+    filling = _filling(flux, ~found.others, twice)
+    # What is masked holds the galaxy's light and another's, so less than what was recorded.
+    filling = np.where(np.isfinite(image), np.minimum(filling, recorded), filling)
+    flux = np.where(found.others, filling, flux)
     smooth = pixels.smoothed(flux, smoothing_px) if smoothing_px > 0 else flux
-    body = found.galaxy | (found.others & (body | pixels.closed(found.galaxy)))
+    opposite = pixels.mirror(found.galaxy, twice)
+    body = found.galaxy | (found.others & (opposite | pixels.closed(found.galaxy)))
     return np.where(pixels.filled(body), np.maximum(smooth, 0.0), 0.0)
+
+
+def _filling(flux: np.ndarray, good: np.ndarray, twice: tuple[int, int]) -> np.ndarray:
+    """Light for the pixels that are not good: that opposite, made to fit what lies around, or that around alone."""
+    mirrored, known = pixels.mirror(flux, twice), pixels.mirror(good, twice)
+    step = pixels.around(flux - mirrored, good & known)
+    return np.where(known, mirrored + step, pixels.around(flux, good))
 
 
 def _bad_pixels(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
