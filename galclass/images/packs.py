@@ -27,7 +27,7 @@ FRAME_COLUMNS = {
     "pixel_kpc": "width of a pixel [kpc]",
     "pixel_arcsec": "width of a pixel [arcsec]",
     "effective_radius_kpc": "radius of half the projected mass [kpc]",
-    "snr": "signal to noise of the ring one pixel wide at the effective radius; infinite without noise",
+    "snr": "signal to noise of the ring about the middle at the effective radius, one pixel wide; inf without noise",
     "seed": "seed of the views and of the noise",
     "label": "known class of a training picture, else empty",
 }

@@ -7,22 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from galclass import images
 from galclass.errors import InputError
-from galclass.files import require_file
 from galclass.telescope.light import ZERO_POINT_UJY
 
-#: Microjansky in the units that headers name.
-_UNITS = {
-    "ujy": 1.0,
-    "microjansky": 1.0,
-    "mjy": 1e3,
-    "jy": 1e6,
-    "nanomaggy": 3.631,
-    "nanomaggies": 3.631,
-    "nmgy": 3.631,
-}
 _ZERO_POINT_KEYS = ("MAGZERO", "PHOTZP", "MAGZPT", "MAGZP")
-_PIXEL_KEYS = ("PIXSCALE", "SECPIX", "PIXSCAL1")
+_PIXEL_KEYS = ("PIXSCALE", "SECPIX", "PIXSCAL1", "SECPIX1")
+#: What a zero point of a header can be [mag]; others are placeholders.
+_ZERO_POINTS = (5.0, 40.0)
+#: How much coarser than the picture's the pixels of a background may be.
+_COARSER = 1.1
 _TRIES = 100
 _MAD_TO_SIGMA = 1.4826022185056018
 
@@ -64,29 +58,24 @@ def read_background(
     InputError
         The file is not a FITS picture, or neither header nor argument has the zero point or the scale.
     """
-    from astropy.io import fits
-
-    path = require_file(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers of real pictures often break FITS's rules in harmless ways
-            with fits.open(path, memmap=False) as file:
-                planes = [(hdu.data, hdu.header) for hdu in file if hdu.is_image and np.ndim(hdu.data) == 2]
-            if planes:
-                scale = pixel_arcsec or _pixel_scale(planes[0][1])
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: not a readable FITS file; give an image in FITS") from error
-    if not planes:
-        raise InputError(f"{path}: no image with two axes in this FITS file; give one plane")
-    counts, header = planes[0]
-    unit = 10.0 ** (0.4 * (ZERO_POINT_UJY - zero_point_ab)) if zero_point_ab is not None else _unit(header)
-    if unit is None:
-        raise InputError(f"{path}: no zero point; needs {', '.join(_ZERO_POINT_KEYS)} or BUNIT of uJy in the header")
+    counts, is_flux = images.read_picture(path, allow_nan=True)
+    if not is_flux:
+        raise InputError(f"{path}: a background is a picture of flux; give a FITS file")
+    header = images.read_header(path)
+    scale = pixel_arcsec or _pixel_scale(header)
     if scale is None:
-        raise InputError(f"{path}: no pixel scale; needs {', '.join(_PIXEL_KEYS)} or coordinates in the header")
-    flux = np.asarray(counts, dtype=float) * unit
+        keys = ", ".join(_PIXEL_KEYS)
+        raise InputError(f"{path}: no pixel scale; set background_pixel_arcsec, or {keys} or coordinates in the header")
+    unit = 10.0 ** (0.4 * (ZERO_POINT_UJY - zero_point_ab)) if zero_point_ab is not None else _unit(header, scale)
+    if unit is None:
+        keys, found = ", ".join(_ZERO_POINT_KEYS), header.get("BUNIT", "")
+        raise InputError(
+            f"{path}: no zero point (BUNIT {found!r}); set background_zero_point_ab, or {keys} or a BUNIT such as uJy, "
+            "nanomaggy or MJy/sr in the header"
+        )
+    flux = counts * unit
     flux[~np.isfinite(flux)] = np.nan
-    return Background(flux, float(scale), path.name)
+    return Background(flux, float(scale), Path(path).name)
 
 
 def insert(
@@ -128,6 +117,11 @@ def _empty_piece(
 ) -> np.ndarray:
     """One of the emptiest quarter of a hundred random pieces without gaps, at the wanted pixels, turned at random."""
     scale = pixel_arcsec / background.pixel_arcsec
+    if scale * _COARSER < 1.0:
+        raise InputError(
+            f"{background.name}: pixels of {background.pixel_arcsec:.3g} arcsec, the picture's are {pixel_arcsec:.3g}; "
+            "give a finer background, or fewer pixels"
+        )
     turns = int(rng.integers(4))
     height, width = (n * scale for n in (shape if turns % 2 == 0 else shape[::-1]))
     room = background.flux.shape[0] - height, background.flux.shape[1] - width
@@ -184,15 +178,33 @@ def _level(values: np.ndarray) -> tuple[float, float]:
     return float(level), float(spread)
 
 
-def _unit(header) -> float | None:
+def _unit(header, pixel_arcsec: float) -> float | None:
     """Microjansky of one unit of the picture."""
-    named = str(header.get("BUNIT", "")).strip().lower().split("/")[0].strip()
-    if named in _UNITS:
-        return _UNITS[named]
+    from astropy import units
+
+    maggies = units.zero_point_flux(3631.0 * units.Jy)
+    wanted = (units.uJy, units.uJy / units.pix, units.uJy * pixel_arcsec**-2 / units.arcsec**2)
+    named = str(header.get("BUNIT", "")).strip().replace("nanomaggies", "nanomaggy")
+    try:
+        unit = units.Unit(named)
+    except ValueError:
+        unit = units.dimensionless_unscaled
+    for per_pixel in wanted:
+        if unit.is_equivalent(per_pixel, maggies):
+            return float(unit.to(per_pixel, equivalencies=maggies))
     for key in _ZERO_POINT_KEYS:
-        if isinstance(header.get(key), int | float):
-            return 10.0 ** (0.4 * (ZERO_POINT_UJY - header[key]))
+        zero_point = _number(header.get(key))
+        if zero_point is not None and _ZERO_POINTS[0] <= zero_point <= _ZERO_POINTS[1]:
+            return 10.0 ** (0.4 * (ZERO_POINT_UJY - zero_point))
     return None
+
+
+def _number(value: object) -> float | None:
+    """A number of a header, which may stand there as text."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
 
 
 def _pixel_scale(header) -> float | None:
@@ -201,10 +213,15 @@ def _pixel_scale(header) -> float | None:
     from astropy.wcs.utils import proj_plane_pixel_scales
 
     for key in _PIXEL_KEYS:
-        value = header.get(key)
-        if isinstance(value, int | float) and value > 0:
-            return float(value)
-    coordinates = WCS(header, naxis=2)
-    if not coordinates.has_celestial:
+        value = _number(header.get(key))
+        if value is not None and 0 < value < math.inf:
+            return value
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # coordinates of real pictures often break FITS's rules in harmless ways
+            coordinates = WCS(header, naxis=2)
+            if not coordinates.has_celestial:
+                return None
+            return 3600.0 * math.sqrt(float(np.prod(proj_plane_pixel_scales(coordinates.celestial)))) or None
+    except (ValueError, TypeError, KeyError, MemoryError):  # wcslib's errors are ValueErrors
         return None
-    return 3600.0 * math.sqrt(float(np.prod(proj_plane_pixel_scales(coordinates.celestial))))

@@ -113,7 +113,7 @@ def test_a_real_background_takes_the_place_of_the_sky(folder, settings):
     assert abs(corner.mean()) < 0.15 * scale  # its level of 5 is taken off
     assert 0.1 * scale**0.5 < corner.std() < 0.5 * scale**0.5
     fits.PrimaryHDU(rng.normal(5.0, 0.3, (300, 300))).writeto(folder / "unknown.fits")
-    with pytest.raises(InputError, match="unknown.fits: no zero point"):
+    with pytest.raises(InputError, match="unknown.fits: no pixel scale"):
         seen(folder, settings, preset="decals_r", background=str(folder / "unknown.fits"))
     known = {"background_zero_point_ab": 23.9, "background_pixel_arcsec": 2.0}
     again = seen(folder, settings, preset="decals_r", background=str(folder / "unknown.fits"), **known)

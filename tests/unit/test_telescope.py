@@ -367,12 +367,48 @@ def test_a_background_is_read_with_its_calibration(tmp_path):
     assert sdss.pixel_arcsec == pytest.approx(0.36) and sdss.flux[50, 50] == pytest.approx(3.631 * picture[50, 50])
 
 
+@pytest.mark.parametrize(
+    ("unit", "ujy"),
+    [
+        ("mJy", 1e3),
+        ("Jy/pixel", 1e6),
+        ("nanomaggies", 3.631),
+        ("uJy/arcsec2", 0.25),
+        ("MJy/sr", 23.504430539 * 0.25),  # 1e12 uJy over the 4.2545e10 square arcsec of a steradian
+    ],
+)
+def test_units_of_flux_and_of_surface_brightness(tmp_path, unit, ujy):
+    picture = sky_picture()
+    read = telescope.read_background(write(tmp_path / "a.fits", picture, BUNIT=unit, PIXSCALE=0.5))
+    assert read.flux[50, 50] == pytest.approx(ujy * picture[50, 50], rel=1e-6)
+
+
+@pytest.mark.parametrize("header", [{"BUNIT": "Jy/beam"}, {"BUNIT": "ADU", "MAGZERO": 0.0}, {"BUNIT": "counts/s"}])
+def test_a_unit_that_is_no_flux_of_a_pixel_is_refused(tmp_path, header):
+    with pytest.raises(InputError, match="no zero point"):
+        telescope.read_background(write(tmp_path / "a.fits", sky_picture(), PIXSCALE=0.5, **header))
+
+
+def test_broken_coordinates_and_numbers_as_text(tmp_path):
+    wcs = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CD1_1": 0.0, "CD2_2": 0.0}
+    with pytest.raises(InputError, match="no pixel scale"):
+        telescope.read_background(write(tmp_path / "a.fits", sky_picture(), BUNIT="uJy", **wcs))
+    text = telescope.read_background(write(tmp_path / "b.fits", sky_picture(), MAGZERO="26.4", PIXSCALE="0.5"))
+    assert text.pixel_arcsec == 0.5
+
+
+def test_a_background_coarser_than_the_picture_is_refused(tmp_path):
+    coarse = telescope.Background(sky_picture(), 7.0, "coarse.fits")
+    with pytest.raises(InputError, match="coarse.fits: pixels of 7 arcsec, the picture's are 1.8"):
+        telescope.insert(galaxy(40), coarse, 1.8, 1e3, rng())
+
+
 def test_settings_take_the_place_of_a_bare_header(tmp_path):
     path = write(tmp_path / "bare.fits", sky_picture())
     assert telescope.read_background(path, zero_point_ab=23.9, pixel_arcsec=0.4).pixel_arcsec == 0.4
-    with pytest.raises(InputError, match="no zero point; needs MAGZERO"):
+    with pytest.raises(InputError, match="no zero point .*background_zero_point_ab, or MAGZERO"):
         telescope.read_background(path, pixel_arcsec=0.4)
-    with pytest.raises(InputError, match="no pixel scale; needs PIXSCALE"):
+    with pytest.raises(InputError, match="no pixel scale; set background_pixel_arcsec, or PIXSCALE"):
         telescope.read_background(path, zero_point_ab=23.9)
 
 
@@ -381,7 +417,7 @@ def test_a_background_that_cannot_be_used_is_refused(tmp_path):
     with pytest.raises(InputError, match="not a readable FITS file"):
         telescope.read_background(tmp_path / "text.fits")
     with pytest.raises(InputError, match="no image with two axes"):
-        telescope.read_background(write(tmp_path / "line.fits", np.zeros(9), BUNIT="uJy", PIXSCALE=1.0))
+        telescope.read_background(write(tmp_path / "line.fits", np.arange(9.0), BUNIT="uJy", PIXSCALE=1.0))
     small = telescope.Background(np.ones((20, 20)), 1.0, "small.fits")
     with pytest.raises(InputError, match="small.fits: 20 arcsec of background, the picture needs 150"):
         telescope.insert(galaxy(), small, 3.0, 1e3, rng())
