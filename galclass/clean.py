@@ -9,7 +9,6 @@ from galclass.errors import InputError
 from galclass.files import atomic
 from galclass.progress import progress
 
-_PACK_SUFFIXES = (".h5", ".hdf5")
 _SHOWN = 12
 _DEPTH_DEX = 3.0  # of the picture for the eye of a FITS image
 
@@ -32,7 +31,7 @@ def run(source: Path, settings: dict, output: Path) -> None:
         The source cannot be read, or the output is of another kind.
     """
     source, output = Path(source), Path(output)
-    clean = _pack if source.suffix.lower() in _PACK_SUFFIXES else _picture
+    clean = _pack if source.suffix.lower() in images.PACK_SUFFIXES else _picture
     before, after = clean(source, settings, output)
     shown = np.unique(np.linspace(0, len(before) - 1, min(_SHOWN, len(before))).astype(int))
     sheet = images.contact_sheet(np.concatenate([before[shown], after[shown]]), len(shown))
@@ -41,15 +40,25 @@ def run(source: Path, settings: dict, output: Path) -> None:
 
 def _pack(source: Path, settings: dict, output: Path) -> tuple[np.ndarray, np.ndarray]:
     """Write the cleaned pack; returns the pictures before and after."""
-    if output.suffix.lower() not in _PACK_SUFFIXES:
-        raise InputError(f"{output}: a pack is cleaned to a pack; allowed are {', '.join(_PACK_SUFFIXES)}")
+    if output.suffix.lower() not in images.PACK_SUFFIXES:
+        raise InputError(f"{output}: a pack is cleaned to a pack; allowed are {', '.join(images.PACK_SUFFIXES)}")
     pack = images.read_pack(source)
-    flux = np.stack([_cleaned(picture, settings) for picture in progress(pack.flux, len(pack.flux), "clean")])
+    numbered = zip(pack.frames["frame"], pack.flux, strict=True)
+    done = [_frame(source, *pair, settings) for pair in progress(numbered, len(pack.flux), "clean")]
+    flux = np.stack(done)
     pictures = images.stretch(flux, pack.depth_dex)
     made = provenance.record("clean", [source], settings)
     record = {**pack.provenance, **made, "settings": {**pack.provenance.get("settings", {}), **settings}}
     images.write_pack(output, pictures, pack.frames, record, {"flux": flux, "deep": pack.deep}, pack.unit)
     return pack.images, pictures
+
+
+def _frame(source: Path, number: int, picture: np.ndarray, settings: dict) -> np.ndarray:
+    """One cleaned frame; a message says which could not be."""
+    try:
+        return _cleaned(picture, settings)
+    except InputError as error:
+        raise InputError(f"{source}: frame {number}: {error}") from error
 
 
 def _picture(source: Path, settings: dict, output: Path) -> tuple[np.ndarray, np.ndarray]:

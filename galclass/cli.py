@@ -79,6 +79,7 @@ def check(
     from galclass import config as configuration
 
     settings = _settings(config)
+    configuration.named_files(settings)
     runs = configuration.selected_runs(settings)
     frames = (settings["simulate"]["snapshots"] + 1) * settings["render"]["views"]
     print(f"{', '.join(map(str, config))}: well; runs {', '.join(runs)}, {frames} frames each")

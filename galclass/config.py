@@ -54,7 +54,18 @@ def check_file(path: Path) -> dict:
 def check(settings: dict, source: str) -> dict:
     """Return complete `settings` if they satisfy the schema, else raise `ConfigError`."""
     _raise_first(settings, schema("config"), source)
+    inner, outer = (settings["label"][f"{name}_effective_radii"] for name in ("inner", "outer"))
+    if inner >= outer:
+        raise ConfigError(
+            f"{source}: label.inner_effective_radii: found {inner}; allowed is less than outer_effective_radii, {outer}"
+        )
     return settings
+
+
+def named_files(settings: dict) -> list[Path]:
+    """The pictures that the configuration names; raises `InputError` for the first that is missing."""
+    named = (settings["reference"]["image"], settings["render"]["telescope"]["background"])
+    return [require_file(resolve(picture)) for picture in named if picture]
 
 
 def merge(base: dict, overlay: dict) -> dict:

@@ -41,3 +41,11 @@ def require_file(path: Path | str) -> Path:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes); write it again or give another")
     return path
+
+
+def require_suffix(path: Path | str, *allowed: str) -> Path:
+    """Return `path` if its name ends as a file of that kind should, else raise `InputError` before any work."""
+    path = Path(path)
+    if path.is_dir() or not path.name.lower().endswith(allowed):
+        raise InputError(f"{path}: this output is a file that ends in {' or '.join(allowed)}; name it so")
+    return path

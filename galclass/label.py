@@ -13,6 +13,7 @@ import pandas as pd
 
 from galclass import catalog, images, isophotes, provenance, ruler
 from galclass.errors import InputError
+from galclass.files import require_suffix
 from galclass.progress import progress
 from galclass.statistics import clustered_interval
 
@@ -36,6 +37,7 @@ def run(pack: Path, settings: dict, output: Path) -> None:
         label there are in each run, or for shape models NAME_models has one row a model, and
         NAME_disagreements the pictures whose measured class is not their model's.
     """
+    require_suffix(output, ".parquet")
     content = images.read_pack(pack)
     table = measure(content, settings)
     record = provenance.record("label", [pack], settings) | {"quality": content.provenance.get("quality", "")}
@@ -65,15 +67,18 @@ def measure(pack: images.Pack, settings: dict) -> pd.DataFrame:
         measured_label, agrees.
     """
     zone = settings["inner_effective_radii"], settings["outer_effective_radii"]
-    pictures = progress(pack.deep, len(pack.deep), "label")
-    found = pd.DataFrame([_shape(picture, zone) for picture in pictures])
+    visible = 0.5 * pack.images.shape[-1] * pack.frames["pixel_kpc"] / pack.frames["effective_radius_kpc"]
+    views = zip(pack.deep, visible, strict=True)
+    found = pd.DataFrame([_shape(*view, zone) for view in progress(views, len(pack.deep), "label")])
     table = pd.concat([pack.frames[_FRAME].reset_index(drop=True), found[[*_SHAPE]]], axis=1)
     return _judged(table, found["label"].to_list())
 
 
-def _shape(picture: np.ndarray, zone: tuple[float, float]) -> dict:
-    """The columns of one picture; a picture without a galaxy has no shape, and its flag says why."""
+def _shape(picture: np.ndarray, visible: float, zone: tuple[float, float]) -> dict:
+    """The columns of one picture, which shows `visible` effective radii; without isophotes its flag says why."""
     try:
+        if visible < zone[0]:
+            raise InputError(f"the picture ends at {visible:.2f} effective radii; give it more (render.pixels)")
         shape = ruler.measure(picture, deep=True, fast=True, radii=zone)
     except InputError as error:
         unknown = {name: np.nan for name in _SHAPE if name not in ("method", "flag")}

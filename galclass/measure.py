@@ -17,9 +17,9 @@ import pandas as pd
 
 from galclass import catalog, images, provenance, ruler
 from galclass.errors import GalclassError
+from galclass.files import require_suffix
 from galclass.progress import progress
 
-_PACK_SUFFIXES = (".h5", ".hdf5")
 #: Pictures of a pack that a process takes at once.
 _CHUNK = 8
 #: Fewer pictures than this are not worth the start of other processes, which takes some seconds.
@@ -68,6 +68,8 @@ def run(files: Sequence[Path], settings: dict, output: Path | None, processes: i
         One for each input, in order: `file` and the measured quantities, or `error`; for a pack `frames`, a list
         of such objects with run and frame, and `error` if some of them failed.
     """
+    if output is not None:
+        require_suffix(output, ".parquet")
     answers = measured([Path(path) for path in files], settings, processes)
     rows = table(answers)
     if output is not None and not rows.empty:
@@ -92,7 +94,7 @@ def measured(files: Sequence[Path], settings: dict, processes: int | None = None
 
 
 def _is_pack(path: Path) -> bool:
-    return path.suffix.lower() in _PACK_SUFFIXES
+    return path.suffix.lower() in images.PACK_SUFFIXES
 
 
 def _cores() -> int:

@@ -9,7 +9,7 @@ import yaml
 
 from galclass import config
 from galclass.errors import GalclassError
-from galclass.files import require_file, write_text
+from galclass.files import write_text
 from galclass.provenance import code_digest, fortran_digest
 
 __all__ = ["code_digest", "fortran_digest", "prepare", "reference_inputs", "shell_prefix"]
@@ -39,8 +39,7 @@ def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, d
             config.check_file(Path(overlay))
         runs = config.selected_runs(config.check(settings, "--config"))
         models = config.read_shapes(config.resolve(settings["simulate"]["shapes"]["table"]))
-        for picture in reference_inputs(settings["reference"]):
-            require_file(picture)
+        config.named_files(settings)
     except GalclassError as error:
         print(f"galclass: {error}", file=sys.stderr)
         sys.exit(1)

@@ -98,6 +98,7 @@ class _Prepared:
     galaxy: np.ndarray
     noise: float
     factor: int = 1
+    psf_sigma_px: float | None = None  # None where it is unknown
 
 
 def measure(
@@ -107,6 +108,7 @@ def measure(
     deep: bool = False,
     fast: bool = False,
     radii: tuple[float, float] | None = None,
+    psf_sigma_px: float | None = None,
 ) -> Measurement:
     """Measure a galaxy.
 
@@ -123,6 +125,10 @@ def measure(
         Neither photutils' ellipses nor statmorph nor the profile: some milliseconds instead of a second.
     radii : inner, outer, optional
         Isophotes that give the headline numbers [effective radii]; default the first of `ZONES`.
+    psf_sigma_px : float, optional
+        Gaussian sigma of the point-spread function (0.425 of its full width at half maximum) [pixel], whose effect on
+        the harmonics is taken off. By default it may be anything up to a tenth of the galaxy's scale length, which
+        the errors allow for; a deep picture has none.
 
     Returns
     -------
@@ -135,7 +141,7 @@ def measure(
     """
     if kind not in ZONES:
         raise InputError(f"kind of picture: found {kind!r}; allowed are {', '.join(ZONES)}")
-    seen = _prepared(_checked(image), deep)
+    seen = _prepared(_checked(image), deep, 0.0 if deep and psf_sigma_px is None else psf_sigma_px)
     zones = ZONES[kind] if radii is None else (radii, *ZONES[kind][1:])
     shape, zone = _fourier(seen, zones)
     reason = "fourier: fast" if fast else ""
@@ -167,16 +173,16 @@ def _checked(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _prepared(image: np.ndarray, deep: bool) -> _Prepared:
+def _prepared(image: np.ndarray, deep: bool, psf_sigma_px: float | None = None) -> _Prepared:
     """Sky and other sources off (a deep picture has none), and a large galaxy binned."""
     missing = ~np.isfinite(image)
     if deep:
         light = np.where(missing, 0.0, image)
-        whole = _Prepared(light, missing, light > _FAINTEST_SHARE * light.max(), 0.0)
+        whole = _Prepared(light, missing, light > _FAINTEST_SHARE * light.max(), 0.0, 1, psf_sigma_px)
     else:
         found = segmentation.scene(image)
         light = np.where(missing, 0.0, image - found.sky)
-        whole = _Prepared(light, found.others | missing, found.galaxy, found.noise)
+        whole = _Prepared(light, found.others | missing, found.galaxy, found.noise, 1, psf_sigma_px)
     factor = max(1, int(_half_light_radius(whole) / _LARGEST_RADIUS_PX))
     return whole if factor == 1 else _binned(whole, factor)
 
@@ -202,7 +208,8 @@ def _binned(seen: _Prepared, factor: int) -> _Prepared:
     seen_pixels = blocks(~seen.mask)
     light = blocks(np.where(seen.mask, 0.0, seen.light)) / np.maximum(seen_pixels, 1)
     galaxy = blocks(seen.galaxy) > 0.5 * factor**2
-    return _Prepared(light, seen_pixels < 0.5 * factor**2, galaxy, seen.noise / factor, factor)
+    psf_sigma_px = None if seen.psf_sigma_px is None else seen.psf_sigma_px / factor
+    return _Prepared(light, seen_pixels < 0.5 * factor**2, galaxy, seen.noise / factor, factor, psf_sigma_px)
 
 
 def _in_pixels(row: dict, factor: int) -> dict:
@@ -215,7 +222,7 @@ def _fourier(seen: _Prepared, zones: tuple) -> tuple[isophotes.Shape, tuple[floa
     """The shape by one ellipse for all isophotes, in the first zone that gives one."""
     shapes = []
     for zone in zones:
-        shapes.append(isophotes.measure(seen.light, *zone, mask=seen.mask))
+        shapes.append(isophotes.measure(seen.light, *zone, mask=seen.mask, psf_sigma_px=seen.psf_sigma_px))
         if np.isfinite(shapes[-1].b4):
             return shapes[-1], zone
     return shapes[0], zones[0]
@@ -243,7 +250,7 @@ def _refined(
     refined = shape
     for _ in range(2):  # the ellipses in eccentric anomaly depend on b4, and b4 on them
         frame = in_eccentric_anomaly(smooth, refined.b4)
-        refined = isophotes.measure(seen.light, *zone, mask=seen.mask, ellipses=frame)
+        refined = isophotes.measure(seen.light, *zone, mask=seen.mask, psf_sigma_px=seen.psf_sigma_px, ellipses=frame)
         if refined.method != "photutils":
             return shape, None, "fourier: no harmonics about the photutils ellipses"
     moved = abs(refined.b4 - shape.b4) > _CREDIBLE * np.hypot(refined.b4_err, shape.b4_err)
@@ -276,9 +283,10 @@ def _profile(seen: _Prepared, shape: isophotes.Shape, ellipses: Ellipses | None)
     if not last > first:
         return {}
     radii = np.geomspace(first, last, _PROFILE_ROWS)
-    rows = isophotes.profile(seen.light, radii, _PROFILE_WIDTH, mask=seen.mask)
+    known = {"mask": seen.mask, "psf_sigma_px": seen.psf_sigma_px}
+    rows = isophotes.profile(seen.light, radii, _PROFILE_WIDTH, **known)
     if ellipses is not None:
-        known = (radii > ellipses.sma[0] / _MARGIN) & (radii < ellipses.sma[-1] * _MARGIN)
-        about = isophotes.profile(seen.light, radii, _PROFILE_WIDTH, mask=seen.mask, ellipses=ellipses)
-        rows = {name: np.where(known, about[name], rows[name]) for name in rows}
+        near = (radii > ellipses.sma[0] / _MARGIN) & (radii < ellipses.sma[-1] * _MARGIN)
+        about = isophotes.profile(seen.light, radii, _PROFILE_WIDTH, **known, ellipses=ellipses)
+        rows = {name: np.where(near, about[name], rows[name]) for name in rows}
     return {name: values.tolist() for name, values in _in_pixels(rows, seen.factor).items()}

@@ -16,6 +16,7 @@ import pandas as pd
 
 from galclass import catalog, images, isophotes, provenance, ruler, segmentation
 from galclass.errors import GalclassError, InputError
+from galclass.files import require_suffix
 
 #: Scores that get a percentile among all frames.
 SCORES = ("cosine_raw", "cosine_aligned", "cosine_residual", "sift_keypoints", "sift_matches", "sift_inliers")
@@ -32,7 +33,6 @@ _INLIER_PX = 3.0
 _LARGE_PX = 400
 _SIGMA_PER_MAD = 1.4826
 _RADIUS_STEP = 0.08
-_PACK_SUFFIXES = (".h5", ".hdf5")
 _KEYS = ["run", "frame"]
 _CLASSIFIED_COLUMNS = (*_KEYS, "class", "p_rectangle")
 _SHAPE_NAMES = ("axis_ratio", "b4", "b6", "a4_over_a")
@@ -87,6 +87,7 @@ def run(
     InputError
         A file cannot be used, or a classified frame is in none of the packs.
     """
+    require_suffix(output, ".parquet")
     target = read_reference(reference, settings)
     contents = [images.read_pack(path) for path in packs]
     scored = pd.concat([_score_pack(pack, target, settings) for pack in contents], ignore_index=True)
@@ -493,7 +494,7 @@ def _join(scored: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 
 def _score_file(path: Path, reference: Reference, settings: dict, depth_dex: float) -> pd.DataFrame:
     """Scores and shapes of a picture file, or of every frame of a pack."""
-    if path.suffix.lower() in _PACK_SUFFIXES:
+    if path.suffix.lower() in images.PACK_SUFFIXES:
         pack = images.read_pack(path)
         numbers = pd.DataFrame({"frame": pack.frames["frame"], "frames": len(pack.images)})
         return pd.concat([numbers, _scores(pack, reference, settings)], axis=1)

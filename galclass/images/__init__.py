@@ -4,7 +4,7 @@ Row 0 of an array is the lowest row of the picture (y points up), as in FITS; PN
 the other way round.
 """
 
-from galclass.images.packs import FRAME_COLUMNS, Pack, read_pack, write_pack
+from galclass.images.packs import FRAME_COLUMNS, PACK_SUFFIXES, Pack, read_pack, write_pack
 from galclass.images.reading import read_colour, read_header, read_picture
 from galclass.images.resampling import central_square, resampled
 from galclass.images.stretching import stretch, unstretch
@@ -12,6 +12,7 @@ from galclass.images.writing import contact_sheet, grey_levels, png_bytes, write
 
 __all__ = [
     "FRAME_COLUMNS",
+    "PACK_SUFFIXES",
     "Pack",
     "central_square",
     "contact_sheet",

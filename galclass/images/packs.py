@@ -31,6 +31,8 @@ FRAME_COLUMNS = {
     "seed": "seed of the views and of the noise",
     "label": "known class of a training picture, else empty",
 }
+#: How the name of a pack ends.
+PACK_SUFFIXES = (".h5", ".hdf5")
 _TEXT = ("run", "snapshot", "label")
 _INTEGER = ("frame", "seed")
 
@@ -138,18 +140,18 @@ def read_pack(path: Path) -> Pack:
     path = require_file(path)
     try:
         with h5py.File(path) as file:
-            images = file["images"][()]
+            images = np.asarray(file["images"][()], dtype=np.float32)
             columns = {name: _column(file["frames"][name], name) for name in FRAME_COLUMNS}
-            provenance = json.loads(file.attrs["provenance"])
-            shapes = {name: file[name].shape for name in LAYERS if name in file}
-    except (OSError, KeyError, ValueError) as error:
+            provenance = dict(json.loads(file.attrs["provenance"]))
+            shapes = {name: (file[name].shape, str(file[name].attrs["unit"])) for name in LAYERS if name in file}
+        frames = pd.DataFrame(columns)
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a pack of pictures ({error}); packs are written by `galclass render`") from error
-    frames = pd.DataFrame(columns)
     if images.ndim != 3 or len(images) == 0 or len(images) != len(frames):
         raise InputError(
             f"{path}: {images.shape} pictures and {len(frames)} rows; a pack needs one row a picture, at least one"
         )
-    for name, shape in shapes.items():
+    for name, (shape, _) in shapes.items():
         if shape != images.shape:
             raise InputError(f"{path}: {name} has the shape {shape}, the pictures {images.shape}; render it again")
     if not np.isfinite(images).all():

@@ -1,10 +1,9 @@
 """One fit of ellipse and harmonics to all pixels between two isophotes.
 
 The model is ``I = F(ln m - eps(E))``: m the radius and E the eccentric anomaly of a pixel in a frame, eps the
-logarithm of the isophote's shape, F any profile. The fit is Gauss-Newton, and weighted least squares of the
-intensity itself: sky noise, negative pixels included, then averages out. Where the harmonics have the same error
-everywhere, each isophote counts the same per unit of radius; where noise is larger than `_OWN_SCATTER`, as the pixels'
-noise demands.
+logarithm of the isophote's shape, F any profile. The fit is Gauss-Newton (`galclass.isophotes.step`). The length of
+a step follows from what the last one left over (Barzilai & Borwein 1988, IMA J. Numer. Anal. 8, 141): about ellipses
+that change with radius, full steps creep or swing.
 """
 
 from dataclasses import dataclass
@@ -13,45 +12,22 @@ import numpy as np
 
 from galclass.isophotes.frames import Ellipse, Nest
 from galclass.isophotes.light import Picture
-from galclass.isophotes.linear import combined, damped_inverse, harmonic_waves, polynomials, products, sums
+from galclass.isophotes.linear import combined, harmonic_waves
 from galclass.isophotes.noise import covariance
+from galclass.isophotes.step import Data, State, Step, Zone, added_by_blur, is_inside, pixels_near, take_step
 
-#: Harmonics fitted beside the ellipse; 8 keeps the corners of a rectangle out of B4.
-ORDERS = (3, 4, 5, 6, 8)
-#: Where there are few pixels.
-FEW_ORDERS = (4, 6)
-#: Scatter of a harmonic from one isophote to the next, one pixel apart, that a galaxy may have of itself.
-_OWN_SCATTER = 0.02
-_FLATTEST = 0.03  # of the steepest slope of the profile, so that no pixel counts without limit
 #: Steps after which the weights stay, so that the fit settles.
 _REWEIGHTED_STEPS = 6
 _LARGEST_CHANGE = 0.3
-_SETTLED = 1e-4
-_MARGIN = 0.35  # of ln m, by which a zone may move while it is fitted
+#: A fit ends when every harmonic moves by less than this, or this share of its error from pixels without structure.
+_SETTLED, _SETTLED_ERRORS = 1e-4, 0.03
+#: It has settled, too, when at the last step those of order 4 and 6 moved by less than this share of their errors.
+_NEGLIGIBLE = 0.1
+_SHORTEST, _LONGEST = 0.3, 4.0
 _THINNEST_AXIS_RATIO = 0.03
-#: Fewest pixels a parameter, with `ORDERS` and with `FEW_ORDERS`.
-_PIXELS_PER_PARAMETER = {ORDERS: 2.5, FEW_ORDERS: 1.5}
 _PIXEL_VARIANCE = 1.0 / 12.0
 _LARGEST_UNBLUR = 0.03
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 720, endpoint=False)
-
-
-@dataclass(frozen=True)
-class Zone:
-    """What to fit: semi-major axes [pixel], degree of the profile, and orders of the harmonics beside 1 and 2."""
-
-    inner: float
-    outer: float
-    degree: int
-    orders: tuple[int, ...] = ORDERS
-
-    @property
-    def parameters(self) -> int:
-        return self.degree + 5 + 2 * len(self.orders)
-
-    @property
-    def fewest_pixels(self) -> float:
-        return _PIXELS_PER_PARAMETER[self.orders] * self.parameters
 
 
 @dataclass(frozen=True)
@@ -95,222 +71,81 @@ def _log_radius(orders: tuple[int, ...], harmonics: np.ndarray) -> np.ndarray:
     return harmonics.ravel() @ harmonic_waves(np.exp(1j * _ANGLES), orders)
 
 
-@dataclass(frozen=True)
-class _Data:
-    """Pixels near a zone: positions x + iy, intensities in units of `unit`, 1 or 0 where masked, place in the image."""
-
-    points: np.ndarray
-    light: np.ndarray
-    free: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-    shape: tuple[int, int]
-    unit: float
-    is_folded: bool
-
-
-@dataclass
-class _State:
-    """What a step changes."""
-
-    frame: Ellipse | Nest
-    harmonics: np.ndarray
-    noise: tuple[float, float] = (np.inf, 0.0)
-    isophote: np.ndarray | None = None
-
-
-def fit_zone(picture: Picture, frame: Ellipse | Nest, zone: Zone, steps: int) -> Fit | None:
+def fit_zone(
+    picture: Picture, frame: Ellipse | Nest, zone: Zone, steps: int, blur: tuple[float, float] = (0.0, 0.0)
+) -> Fit | None:
     """Fit a zone; an `Ellipse` follows the first and second harmonics, a `Nest` stays and keeps them as harmonics.
 
     Parameters
     ----------
     picture : Picture
-        Masked pixels are left out; what the pixels and the PSF did to the shape is taken off.
+        Masked pixels are left out.
     frame : Ellipse or Nest
         Where to start, or to stay.
     zone : Zone
     steps : int
         Most steps to take; with one, the harmonics are those of a linear fit in the frame as it is.
+    blur : variance of the PSF, and its uncertainty [pixel^2]
+        What it and the pixels did to the shape is taken off to first order; the uncertainty adds to the errors.
 
     Returns
     -------
     Fit or None
         None where the zone has too few pixels or the fit runs off.
     """
-    data = _data(picture, frame, zone)
+    data = pixels_near(picture, frame, zone)
     if data is None:
         return None
     moves = isinstance(frame, Ellipse) and steps > 1
-    state = _State(frame, np.zeros(4 + 2 * len(zone.orders)))
+    state = State(frame, np.zeros(4 + 2 * len(zone.orders)))
+    length, last = 1.0, None
     for count in range(steps):
-        step = _step(data, state, zone)
+        step = take_step(data, state, zone)
         if step is None:
             return None
-        change = np.clip(step.change, -_LARGEST_CHANGE, _LARGEST_CHANGE)
+        error = np.sqrt(np.diag(step.inverse)[zone.degree + 1 :])
+        length, last = _length(length, last, step.change / error), step.change / error
+        change = np.clip(length * step.change, -_LARGEST_CHANGE, _LARGEST_CHANGE)
         state.harmonics = state.harmonics + change
         if count < _REWEIGHTED_STEPS:
             state.noise = step.noise
         if moves:
             state.frame, state.harmonics[:4] = state.frame.moved(state.harmonics[:4]), 0.0
-            if state.frame.axis_ratio < _THINNEST_AXIS_RATIO or not _inside(state.frame.centre, picture.image.shape):
+            if state.frame.axis_ratio < _THINNEST_AXIS_RATIO or not is_inside(state.frame.centre, picture.image.shape):
                 return None
-        settled = np.abs(change).max() < _SETTLED
+        settled = bool((np.abs(change) < np.maximum(_SETTLED, _SETTLED_ERRORS * error)).all())
         if settled:
             break
-    _unblur(data, state, zone, step, picture.psf_sigma_px)
-    return _result(data, state, zone, step, bool(settled))
-
-
-def _data(picture: Picture, frame: Ellipse | Nest, zone: Zone) -> _Data | None:
-    """The pixels that may come to lie in the zone while it moves, or None where there are too few in it."""
-    image, mask, middle = picture.image, picture.mask, frame.at(zone.outer)
-    reach = zone.outer * np.exp(_MARGIN) + 1.0
-    x, y, (ny, nx) = middle.centre.real, middle.centre.imag, image.shape
-    left, right = max(int(x - reach), 0), min(int(x + reach) + 2, nx)
-    low, high = max(int(y - reach), 0), min(int(y + reach) + 2, ny)
-    if left >= right or low >= high:
-        return None
-    points = np.arange(left, right) + 1j * np.arange(low, high)[:, None]
-    radius = middle.radius(points) / middle.scale
-    near = (radius < reach) & (radius > zone.inner * np.exp(-_MARGIN) - 1.0)
-    rows, columns = np.nonzero(near)
-    light, radius = image[low:high, left:right][near], radius[near]
-    free = np.ones(len(light)) if mask is None else 1.0 - mask[low:high, left:right][near]
-    sure = (radius > zone.inner) & (radius < zone.outer) & (free > 0)
-    unit = np.abs(light[sure]).mean() if sure.any() else 0.0
-    if sure.sum() < zone.fewest_pixels or unit == 0.0:
-        return None
-    return _Data(points[near], light / unit, free, rows, columns, image.shape, float(unit), _is_folded(image))
-
-
-def _is_folded(image: np.ndarray) -> bool:
-    """Whether a picture is the same when turned by 180 degrees."""
-    half = image[: (image.shape[0] + 1) // 2]
-    return bool(np.abs(half - image[::-1, ::-1][: len(half)]).max() <= 1e-5 * np.abs(half).max())
-
-
-def _inside(points: np.ndarray | complex, shape: tuple[int, int]) -> np.ndarray | bool:
-    """Whether points lie in a picture of shape (ny, nx)."""
-    x, y = np.real(points), np.imag(points)
-    return (x >= -0.5) & (x <= shape[1] - 0.5) & (y >= -0.5) & (y <= shape[0] - 0.5)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A solved step: the change of the harmonics, and what the errors need.
-
-    `noise` is that of `_noise`; `share` how much of each pixel (n,) lies in the zone and is not masked; `columns`
-    (m, n) the terms of the model, `inverse` (m, m) that of their normal matrix; `weight` and `sigma` weight and noise
-    of each pixel, `residual` what the model leaves.
-    """
-
-    change: np.ndarray
-    noise: tuple[float, float]
-    radius: np.ndarray
-    share: np.ndarray
-    columns: np.ndarray
-    inverse: np.ndarray
-    weight: np.ndarray
-    sigma: np.ndarray
-    model: np.ndarray
-    residual: np.ndarray
-
-
-def _step(data: _Data, state: _State, zone: Zone) -> _Step | None:
-    """Linearise the model about the present shape, and solve."""
-    radius, turn = state.frame.place(data.points, state.isophote)
-    waves = harmonic_waves(turn, (1, 2, *zone.orders))
-    waves[:2] /= radius
-    limits = np.log(np.array([zone.inner, zone.outer]) * state.frame.scale)
-    half = 0.5 * (limits[1] - limits[0])
-    size = np.log(radius) - combined(state.harmonics, waves)
-    state.isophote = np.exp(size)
-    depth = (size - limits.mean()) / half
-    # A pixel on the rim counts by the part of it that is inside, so that nothing jumps while the zone moves.
-    share = data.free * np.clip(0.5 + (1.0 - np.abs(depth)) * half * radius, 0.0, 1.0)
-    if share.sum() < zone.fewest_pixels:
-        return None
-    depth = np.clip(depth, -1.5, 1.5)
-    basis, slopes = polynomials(depth, zone.degree)
-    weight = share / radius if np.isinf(state.noise[0]) else _weights(share, radius, None, depth, state.noise)
-    curve = _solved(products(basis * weight, basis), sums(basis * weight, data.light))
-    if curve is None:
-        return None
-    slope = combined(curve, slopes) / half
-    if np.isinf(state.noise[0]):
-        state.noise = _noise(data.light - combined(curve, basis), share, depth, 1.0)
-    weight = _weights(share, radius, slope, depth, state.noise)
-    columns = np.concatenate([basis, waves * -slope])
-    weighted = columns * weight
-    inverse = damped_inverse(products(weighted, columns))
-    if inverse is None:
-        return None
-    answer = inverse @ sums(weighted, data.light)
-    model = combined(answer, columns)
-    residual = data.light - model
-    freedom = 1.0 - zone.parameters / share.sum()
-    noise = _noise(residual, share, depth, freedom)
-    change, sigma = answer[zone.degree + 1 :], _sigma(depth, noise)
-    return _Step(change, noise, radius, share, columns, inverse, weight, sigma, model, residual)
-
-
-def _unblur(data: _Data, state: _State, zone: Zone, step: _Step, psf_sigma_px: float) -> None:
-    """Take off what the blur did to the shape, to first order: it added half its variance times the Laplacian."""
-    model = np.full((data.rows.max() + 3, data.columns.max() + 3), np.nan)
-    at = data.rows + 1, data.columns + 1
-    model[at] = step.model
-    laplacian = (model[:-2, 1:-1] + model[2:, 1:-1] + model[1:-1, :-2] + model[1:-1, 2:] - 4.0 * model[1:-1, 1:-1])[
-        data.rows, data.columns
-    ]
-    added = 0.5 * (psf_sigma_px**2 + _PIXEL_VARIANCE) * np.nan_to_num(laplacian)
-    change = -step.inverse @ sums(step.columns, step.weight * added)
-    change = np.clip(change[zone.degree + 1 :], -_LARGEST_UNBLUR, _LARGEST_UNBLUR)
+    per_variance = added_by_blur(data, zone, step)
+    unblurred = np.clip(-(blur[0] + _PIXEL_VARIANCE) * per_variance, -_LARGEST_UNBLUR, _LARGEST_UNBLUR)
     if isinstance(state.frame, Ellipse):
-        state.frame = state.frame.moved(change[:4])
-    state.harmonics = state.harmonics + change
+        state.frame = state.frame.moved(unblurred[:4])
+    state.harmonics = state.harmonics + unblurred
+    doubt = np.clip(blur[1] * per_variance, -_LARGEST_UNBLUR, _LARGEST_UNBLUR)
+    return _result(data, state, zone, step, doubt, None if settled else change)
 
 
-def _noise(residual: np.ndarray, share: np.ndarray, depth: np.ndarray, freedom: float) -> tuple[float, float]:
-    """ln of the variance of the residual at depth 0, and its slope, from the inner and the outer half."""
-    means = []
-    for side in (share * (depth < 0.0), share * (depth >= 0.0)):
-        total = max(side.sum(), 1e-9)
-        means.append((np.log(side @ residual**2 / total / max(freedom, 0.1) + 1e-20), side @ depth / total))
-    (low, at_low), (high, at_high) = means
-    slope = float(np.clip((high - low) / max(at_high - at_low, 0.2), -6.0, 6.0))
-    return float(low - slope * at_low), slope
+def _length(length: float, last: np.ndarray | None, change: np.ndarray) -> float:
+    """Length of a step, from that of the last and the changes [errors] that the model asked for before and after."""
+    if last is None:
+        return length
+    left = (last @ change) / max(last @ last, 1e-30)
+    return float(np.clip(length / max(1.0 - left, 1e-3), _SHORTEST, _LONGEST))
 
 
-def _sigma(depth: np.ndarray, noise: tuple[float, float]) -> np.ndarray:
-    return np.exp(0.5 * (noise[0] + noise[1] * np.clip(depth, -1.2, 1.2)))
-
-
-def _weights(share, radius, slope, depth, noise) -> np.ndarray:
-    """Weight of each pixel's intensity."""
-    variance = _sigma(depth, noise) ** 2
-    if slope is None:
-        return share / (variance + 1e-12)
-    steep = np.maximum(slope**2, (_FLATTEST * np.abs(slope * share).max()) ** 2)
-    return share / (variance + _OWN_SCATTER**2 * radius * steep)
-
-
-def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
-    inverse = damped_inverse(matrix)
-    return None if inverse is None else inverse @ right
-
-
-def _result(data: _Data, state: _State, zone: Zone, step: _Step, settled: bool) -> Fit:
-    """The fit with its uncertainties."""
+def _result(data: Data, state: State, zone: Zone, step: Step, doubt: np.ndarray, moving: np.ndarray | None) -> Fit:
+    """The fit with its errors; `doubt` is that of each harmonic from the blur, `moving` the last change if large."""
     orders = (1, 2, *zone.orders)
-    wanted = [zone.degree + 1 + 2 * orders.index(order) + part for order in (2, 4, 6) for part in (0, 1)]
-    influence = step.weight * [combined(row, step.columns) for row in step.inverse[wanted]]
+    wanted = np.array([2 * orders.index(order) + part for order in (2, 4, 6) for part in (0, 1)])
+    influence = step.weight * [combined(row, step.columns) for row in step.inverse[zone.degree + 1 + wanted]]
     noise = covariance(
         influence, step.residual, step.sigma, step.share, (data.rows, data.columns),
         _wavenumbers(zone, step, data.is_folded), data.is_folded,
     )  # fmt: skip
     # Once for the residuals, which the fit made small, and once for the influence, which was fitted to the same noise:
     # the jackknife's factor (MacKinnon & White 1985, J. Econometrics 29, 305).
-    noise /= 1.0 - zone.parameters / step.share.sum()
+    noise = noise / (1.0 - zone.parameters / step.share.sum()) + np.outer(doubt[wanted], doubt[wanted])
+    settled = moving is None or bool((moving[wanted] ** 2 < _NEGLIGIBLE**2 * np.diag(noise))[2:].all())
     harmonics = state.harmonics[4:].reshape(-1, 2)
     inside = step.share > 0.5
     level = float(np.median(data.light[inside])) * data.unit
@@ -322,11 +157,11 @@ def _coverage(frame: Ellipse | Nest, zone: Zone, harmonics: np.ndarray, shape: t
     """Share of the zone that lies in a picture of `shape`."""
     radius, turn = np.exp(_log_radius(zone.orders, harmonics)), np.exp(1j * _ANGLES)
     smas = np.linspace(zone.inner, zone.outer, 8)
-    inside = [np.mean(_inside(frame.at(sma).outline(sma * radius, turn), shape)) for sma in smas]
+    inside = [np.mean(is_inside(frame.at(sma).outline(sma * radius, turn), shape)) for sma in smas]
     return float(np.average(inside, weights=smas))
 
 
-def _wavenumbers(zone: Zone, step: _Step, is_folded: bool) -> np.ndarray:
+def _wavenumbers(zone: Zone, step: Step, is_folded: bool) -> np.ndarray:
     """Of the terms of the model [rad / pixel]; folded pictures have no odd ones."""
     radius = step.share @ step.radius / step.share.sum()
     width = max((step.share @ (step.radius - radius) ** 2 / step.share.sum()) ** 0.5 * 12.0**0.5, 1.0)

@@ -5,15 +5,16 @@ import dataclasses
 import numpy as np
 
 from galclass.errors import InputError
-from galclass.isophotes.fit import FEW_ORDERS, ORDERS, Fit, Zone, fit_zone
+from galclass.isophotes.fit import Fit, fit_zone
 from galclass.isophotes.frames import Ellipse, Nest, nest
 from galclass.isophotes.light import Picture, checked, first_ellipse, half_light
 from galclass.isophotes.shape import Shape, exponent_of
+from galclass.isophotes.step import FEW_ORDERS, ORDERS, Zone
 
 _DEGREE, _THIN_DEGREE, _FEW_DEGREE = 3, 2, 2
 _SMALLEST_PX = 0.3
 _FIRST_STEPS, _STEPS, _FIXED_STEPS = 3, 25, 1
-_NEST_STEPS = 12
+_NEST_STEPS = 16
 #: Errors of the position angle [rad] at which it is uncertain, and lost.
 _UNCERTAIN_PA_ERROR, _LOST_PA_ERROR = 0.05, 0.31
 #: By how much chi^2 must prefer the axes of a disc to those of a box, where the position angle is uncertain.
@@ -32,7 +33,7 @@ def measure(
     *,
     mask: np.ndarray | None = None,
     ellipses=None,
-    psf_sigma_px: float = 0.0,
+    psf_sigma_px: float | None = 0.0,
 ) -> Shape:
     """Measure centre, best ellipse and harmonics of a galaxy.
 
@@ -47,9 +48,10 @@ def measure(
     ellipses : optional
         Fitted ellipses (`galclass.isophotes.ellipses.Ellipses`) in which the harmonics are then counted as radius
         and position angle change; otherwise one ellipse for all radii is fitted with the harmonics.
-    psf_sigma_px : float
+    psf_sigma_px : float or None
         Gaussian sigma of the point-spread function; its effect on the shape is taken off to first order, as that of
-        the pixels always is.
+        the pixels always is. None where it is unknown: then that of a small one is, and its uncertainty adds to the
+        errors (`galclass.isophotes.light.Picture.blur`).
 
     Returns
     -------
@@ -81,7 +83,7 @@ def _measured(picture: Picture, frame: Nest | None, inner_re: float, outer_re: f
     shape, fit = start, None
     for steps in (_FIRST_STEPS, _STEPS):  # the effective radius depends on the ellipse, that on where it is fitted
         r_eff = half_light(picture, shape)
-        fit = _fitted(picture, shape, inner_re * r_eff, outer_re * r_eff, _DEGREE, steps)
+        fit = _fitted(picture, shape, r_eff, (inner_re, outer_re), _DEGREE, steps)
         if fit is None:
             return _fixed(picture, start, inner_re, outer_re)
         shape = fit.frame
@@ -95,7 +97,7 @@ def profile(
     *,
     mask: np.ndarray | None = None,
     ellipses=None,
-    psf_sigma_px: float = 0.0,
+    psf_sigma_px: float | None = 0.0,
 ) -> dict[str, np.ndarray]:
     """Shape of the isophotes at given semi-major axes.
 
@@ -117,17 +119,18 @@ def profile(
     picture = checked(image, mask, psf_sigma_px)
     _check_radii(1.0 - width, 1.0 + width)
     start = first_ellipse(picture) if ellipses is None else nest(ellipses)
-    rows = [_profile_row(picture, start, float(sma), width) for sma in radii_px]
+    r_eff = half_light(picture, start.at(float(np.median(radii_px))))
+    rows = [_profile_row(picture, start, r_eff, float(sma), width) for sma in radii_px]
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _profile_row(picture: Picture, start: Ellipse | Nest, sma: float, width: float) -> dict[str, float]:
+def _profile_row(picture: Picture, start: Ellipse | Nest, r_eff: float, sma: float, width: float) -> dict[str, float]:
     """One isophote of `profile`."""
     steps = _STEPS if isinstance(start, Ellipse) else _NEST_STEPS
-    limits = sma * (1.0 - width), sma * (1.0 + width)
-    fit = _fitted(picture, start, *limits, _THIN_DEGREE, steps)
+    limits = sma * (1.0 - width) / r_eff, sma * (1.0 + width) / r_eff
+    fit = _fitted(picture, start, r_eff, limits, _THIN_DEGREE, steps)
     if fit is None:
-        fit = _fitted(picture, start, *limits, _THIN_DEGREE, _FIXED_STEPS)
+        fit = _fitted(picture, start, r_eff, limits, _THIN_DEGREE, _FIXED_STEPS)
     if fit is None:
         shape, level = _failed(start.at(sma), sma), np.nan
     else:
@@ -142,19 +145,22 @@ def _check_radii(inner: float, outer: float) -> None:
         raise InputError(f"isophotes from {inner} to {outer} effective radii; needed is 0 <= first < last")
 
 
-def _fitted(picture: Picture, frame: Ellipse | Nest, inner: float, outer: float, degree: int, steps: int) -> Fit | None:
-    """A fit of all orders, or of the even ones that count where there are few pixels."""
-    inner = max(inner, _SMALLEST_PX)
+def _fitted(
+    picture: Picture, frame: Ellipse | Nest, r_eff: float, limits: tuple[float, float], degree: int, steps: int
+) -> Fit | None:
+    """A fit between two radii [effective radii] of all orders, or where there are few pixels of those that count."""
+    inner, outer = max(limits[0] * r_eff, _SMALLEST_PX), limits[1] * r_eff
     if outer <= inner:
         return None
-    fit = fit_zone(picture, frame, Zone(inner, outer, degree, ORDERS), steps)
-    return fit or fit_zone(picture, frame, Zone(inner, outer, min(degree, _FEW_DEGREE), FEW_ORDERS), steps)
+    blur = picture.blur(r_eff)
+    fit = fit_zone(picture, frame, Zone(inner, outer, degree, ORDERS), steps, blur)
+    return fit or fit_zone(picture, frame, Zone(inner, outer, min(degree, _FEW_DEGREE), FEW_ORDERS), steps, blur)
 
 
 def _fixed(picture: Picture, start: Ellipse, inner_re: float, outer_re: float) -> Shape:
     """Harmonics of one linear fit about the ellipse of the moments, which cannot run off."""
     r_eff = half_light(picture, start)
-    fit = _fitted(picture, start, inner_re * r_eff, outer_re * r_eff, _FEW_DEGREE, _FIXED_STEPS)
+    fit = _fitted(picture, start, r_eff, (inner_re, outer_re), _FEW_DEGREE, _FIXED_STEPS)
     return _failed(start, r_eff) if fit is None else _shape(fit, r_eff, start, "fixed")
 
 
@@ -164,7 +170,7 @@ def _measured_in(frame: Nest, picture: Picture, inner_re: float, outer_re: float
     for _ in range(3):
         r_eff = half_light(picture, middle)
         middle = frame.at(r_eff)
-    fit = _fitted(picture, frame, inner_re * r_eff, outer_re * r_eff, _DEGREE, _NEST_STEPS)
+    fit = _fitted(picture, frame, r_eff, (inner_re, outer_re), _DEGREE, _NEST_STEPS)
     if fit is None:
         return _fixed(picture, middle, inner_re, outer_re)
     return _shape(fit, r_eff, frame.at(0.5 * (inner_re + outer_re) * r_eff))

@@ -11,18 +11,29 @@ _APERTURE_RE = 4.0
 _MOMENTS_RE = 2.0
 _BIN_PX = 0.125
 _HALVINGS = 20
+#: A PSF of unknown width has any sigma up to this share of the scale length of an exponential disc. Mean and standard
+#: deviation of its variance, relative to the largest.
+_WIDEST_PSF, _SCALE_LENGTHS_RE = 0.1, 1.678
+_PSF_VARIANCE, _PSF_VARIANCE_SPREAD = 1.0 / 3.0, 2.0 / 45.0**0.5
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A checked picture: intensities (ny, nx), 0 where masked; the mask or None; sigma of the PSF [pixel]."""
+    """A checked picture: intensities (ny, nx), 0 where masked; the mask or None; sigma of the PSF [pixel] or None."""
 
     image: np.ndarray
     mask: np.ndarray | None = None
-    psf_sigma_px: float = 0.0
+    psf_sigma_px: float | None = 0.0
+
+    def blur(self, r_eff_px: float) -> tuple[float, float]:
+        """Variance of the PSF and its uncertainty [pixel^2]; one that nobody stated is small beside the galaxy."""
+        if self.psf_sigma_px is not None:
+            return self.psf_sigma_px**2, 0.0
+        largest = (_WIDEST_PSF * r_eff_px / _SCALE_LENGTHS_RE) ** 2
+        return _PSF_VARIANCE * largest, _PSF_VARIANCE_SPREAD * largest
 
 
-def checked(image: np.ndarray, mask: np.ndarray | None, psf_sigma_px: float = 0.0) -> Picture:
+def checked(image: np.ndarray, mask: np.ndarray | None, psf_sigma_px: float | None = 0.0) -> Picture:
     """A picture in double precision.
 
     Raises
@@ -45,9 +56,9 @@ def checked(image: np.ndarray, mask: np.ndarray | None, psf_sigma_px: float = 0.
         raise InputError("image with NaN or infinite pixels; mask or fill them before measuring")
     if image.max() <= 0:
         raise InputError("image without a positive pixel; give intensities on a linear scale")
-    if not 0 <= psf_sigma_px < np.inf:
+    if psf_sigma_px is not None and not 0 <= psf_sigma_px < np.inf:
         raise InputError(f"psf_sigma_px {psf_sigma_px}; allowed is 0 (none) or a width in pixels")
-    return Picture(image, mask, float(psf_sigma_px))
+    return Picture(image, mask, psf_sigma_px)
 
 
 def pixels(shape: tuple[int, int]) -> np.ndarray:

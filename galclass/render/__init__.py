@@ -16,6 +16,7 @@ import pandas as pd
 
 from galclass import images, provenance, quality, snapshot
 from galclass.errors import InputError
+from galclass.files import require_suffix
 from galclass.progress import progress
 from galclass.render.framing import companion_position, effective_radius
 from galclass.render.observing import Observatory, open_observatory, ring_snr
@@ -113,6 +114,7 @@ def _run(
     files: list[Path], picture: Callable[[Path, Observatory], Frames], settings: dict, output: Path, what: str
 ) -> None:
     """Picture each file and write the pack; what cannot be pictured is left out and said at the end."""
+    require_suffix(output, *images.PACK_SUFFIXES)
     observatory, done, failures = open_observatory(settings), [], []
     for file in progress(files, len(files), f"render {what}"):
         try:

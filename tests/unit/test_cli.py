@@ -97,6 +97,13 @@ def test_unwritable_folder_is_one_line(galaxy):
     assert "proc" in one_line(galclass("render", galaxy, "-o", "/proc/none/x.h5"))
 
 
+def test_outputs_of_another_kind_are_one_line_and_write_nothing(galaxy, tmp_path):
+    """A pack named .png would be overwritten by its own contact sheet."""
+    for verb in (["render", galaxy, "-o", tmp_path / "x.png"], ["measure", galaxy, "-o", tmp_path / "x.csv"]):
+        assert "name it so" in one_line(galclass(*verb))
+    assert not list(tmp_path.glob("x.*"))
+
+
 def test_text_is_no_snapshot(tmp_path):
     (tmp_path / "a.dat").write_text("x" * 1000)
     assert "a.dat" in one_line(galclass("render", tmp_path / "a.dat", "-o", tmp_path / "x.h5"))
@@ -121,6 +128,10 @@ def test_check_says_what_would_run(tmp_path):
     (tmp_path / "mine.yaml").write_text("render: {pixels: [")
     assert "mine.yaml: line 1: not readable as YAML" in one_line(galclass("check", tmp_path / "mine.yaml"))
     assert "no such file" in one_line(galclass("check", tmp_path / "none.yaml"))
+    (tmp_path / "mine.yaml").write_text("render: {telescope: {background: sky.fits}}")
+    assert "sky.fits: no such file" in one_line(galclass("check", tmp_path / "mine.yaml"))
+    (tmp_path / "mine.yaml").write_text("label: {inner_effective_radii: 3}")
+    assert "allowed is less than outer_effective_radii, 2.5" in one_line(galclass("check", tmp_path / "mine.yaml"))
 
 
 def test_unknown_run_names_the_known_ones():

@@ -3,7 +3,7 @@
 import pytest
 
 from galclass.errors import InputError
-from galclass.files import atomic, require_file, write_text
+from galclass.files import atomic, require_file, require_suffix, write_text
 
 
 def test_atomic_write_replaces_the_old_file(tmp_path):
@@ -48,3 +48,10 @@ def test_text_is_written_whole_in_utf8(tmp_path):
     write_text(tmp_path / "new" / "a.txt", "5 \u00b1 1\n")
     assert (tmp_path / "new" / "a.txt").read_bytes() == b"5 \xc2\xb1 1\n"
     assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_an_output_must_be_named_as_what_it_is(tmp_path):
+    assert require_suffix(tmp_path / "a.h5", ".h5", ".hdf5") == tmp_path / "a.h5"
+    for name in ("a.png", "a", ""):
+        with pytest.raises(InputError, match="ends in .h5 or .hdf5; name it so"):
+            require_suffix(tmp_path / name, ".h5", ".hdf5")

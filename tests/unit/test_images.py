@@ -99,6 +99,28 @@ def test_damaged_packs_are_refused(pack, tmp_path):
         images.read_pack(path)
 
 
+@pytest.mark.parametrize("damage", ["group", "short", "text", "list", "unit"])
+def test_malformed_packs_are_one_line(pack, tmp_path, damage):
+    path, pictures = pack
+    images.write_pack(path, pictures, frames(3), {}, {"flux": pictures})
+    with h5py.File(path, "r+") as file:
+        if damage == "group":
+            del file["flux"]
+            file.create_group("flux")
+        elif damage == "short":
+            del file["frames"]["seed"]
+            file["frames"]["seed"] = [1, 2]
+        elif damage == "text":
+            del file["images"]
+            file["images"] = ["a", "b"]
+        elif damage == "list":
+            file.attrs["provenance"] = "[1, 2]"
+        else:
+            del file["flux"].attrs["unit"]
+    with pytest.raises(InputError, match="box.h5: not a pack of pictures"):
+        images.read_pack(path)
+
+
 def test_empty_pack_is_refused(tmp_path):
     images.write_pack(tmp_path / "none.h5", np.zeros((0, 8, 8)), frames(0), {})
     with pytest.raises(InputError, match="at least one"):

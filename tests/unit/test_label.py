@@ -162,3 +162,14 @@ def test_an_empty_picture_is_none_of_these_and_the_others_are_measured(tmp_path)
     table = catalog.read_table(tmp_path / "out.parquet")
     assert list(table["measured_label"]) == ["none", "rectangle"]
     assert np.isnan(table["b4"][0]) and "without light" in table["flag"][0]
+
+
+def test_a_picture_narrower_than_its_isophotes_has_no_label(tmp_path):
+    """The field of a survey's pixels may show the middle of a galaxy only, which looks like a small one."""
+    path = tmp_path / "near.h5"
+    table = frames(["box"] * 2, [""] * 2).assign(pixel_kpc=0.02, effective_radius_kpc=[1.0, 0.2])
+    images.write_pack(path, np.stack([picture(4.0, 20.0)] * 2), table, {"settings": {"depth_dex": DEPTH_DEX}})
+    label.run(path, SETTINGS, tmp_path / "out.parquet")
+    measured = catalog.read_table(tmp_path / "out.parquet")
+    assert list(measured["measured_label"]) == ["none", "rectangle"]
+    assert measured["flag"][0].startswith("the picture ends at 0.50 effective radii")
