@@ -35,6 +35,7 @@ class Setting:
     per_pixel: bool = False
     psf: str = ""  # "gauss" or "moffat"
     psf_sigma_over_h: float = 0.1
+    is_told: bool = True  # the width of the PSF
     neighbours: int = 0  # other galaxies, masked
     particles: int = 30000
 
@@ -161,7 +162,9 @@ def trial(setting: Setting, rng: np.random.Generator) -> tuple[isophotes.Shape, 
     image, mask = neighbours(light, setting, rng)
     if setting.noise != "none":
         image = image + sigma * rng.normal(size=image.shape)
-    return isophotes.measure(image, mask=mask), limit(light, size, sigma, setting)
+    blur_px = setting.psf_sigma_over_h * setting.r_eff_px / 1.678 if setting.psf else 0.0
+    shape = isophotes.measure(image, mask=mask, psf_sigma_px=blur_px if setting.is_told else None)
+    return shape, limit(light, size, sigma, setting)
 
 
 def run(setting: Setting, trials: int) -> dict:
@@ -203,11 +206,14 @@ def settings() -> list[Setting]:
     found += [replace(plain, name=f"white q {q}", axis_ratio=q) for q in (0.4, 1.0)]
     found += [replace(plain, name="white q 1.0 pixel", axis_ratio=1.0, per_pixel=True)]
     found += [replace(oval, name="white oval round", axis_ratio=1.0)]
-    found += [replace(plain, name=f"{psf} white", psf=psf) for psf in ("gauss", "moffat")]
-    found += [replace(plain, name=f"{psf} white pixel", psf=psf, per_pixel=True) for psf in ("gauss", "moffat")]
+    for psf in ("gauss", "moffat"):
+        blurred = replace(plain, name=f"{psf} white", psf=psf, is_told=False)
+        found += [blurred, replace(blurred, name=f"{psf} white pixel", per_pixel=True)]
+        found += [replace(blurred, name=f"{psf} told white pixel", per_pixel=True, is_told=True)]
+    found += [replace(plain, name="white pixel, PSF unknown", per_pixel=True, is_told=False)]
     found += [replace(plain, name="poisson", noise="poisson"), replace(oval, name="poisson oval", noise="poisson")]
     found += [replace(plain, name="poisson pixel", noise="poisson", per_pixel=True)]
-    found += [replace(plain, name="gauss poisson", noise="poisson", psf="gauss")]
+    found += [replace(plain, name="gauss poisson", noise="poisson", psf="gauss", is_told=False)]
     found += [replace(plain, name=f"masked {noise}", neighbours=2, noise=noise) for noise in ("white", "poisson")]
     for word, count in (("1e4", 10000), ("3e4", 30000), ("1e5", 100000), ("3e5", 300000)):
         for noise in ("particles", "folded"):

@@ -288,6 +288,9 @@ def measure(
         bool, typer.Option("--fast", help="One ellipse for all isophotes; no statmorph numbers, no profile.")
     ] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Pictures without sky and noise; of a pack that layer.")] = False,
+    psf_fwhm_px: Annotated[
+        float | None, typer.Option(min=0, help="Full width of the PSF [pixel]; unless given, the errors allow for one.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes; default one a core.")] = None,
     config: Config = _NONE,
 ) -> None:
@@ -295,7 +298,8 @@ def measure(
     from galclass import measure as stage
 
     radii = {name: radius for name, radius in _settings(config)["label"].items() if name.endswith("_effective_radii")}
-    answers = stage.run(inputs, {"fast": fast, "deep": deep, **radii}, output, processes)
+    settings = {"fast": fast, "deep": deep, "psf_fwhm_px": psf_fwhm_px, **radii}
+    answers = stage.run(inputs, settings, output, processes)
     if as_json:
         _print_json(answers)
     print(*stage.lines(answers), sep="\n")

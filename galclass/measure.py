@@ -26,6 +26,7 @@ _CHUNK = 8
 _FEW = {True: 300, False: 4}
 #: What one strange picture may raise without ending the work on thousands of others.
 _UNFORESEEN = (ArithmeticError, IndexError, ValueError)
+_FWHM_SIGMA = math.sqrt(8.0 * math.log(2.0))  # of a Gaussian
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _COLUMNS = (
     ("x", "{:8.1f}"),
@@ -55,7 +56,8 @@ def run(files: Sequence[Path], settings: dict, output: Path | None, processes: i
         PNG, JPEG, BMP, FITS (pixels that are not finite are ignored) or packs (.h5).
     settings : dict
         `fast` (no photutils ellipses, statmorph numbers and profiles), `deep` (noise-free pictures; of a pack the
-        layer `deep`), `inner_effective_radii` and `outer_effective_radii` of the isophotes in flux.
+        layer `deep`), `inner_effective_radii` and `outer_effective_radii` of the isophotes in flux, and if it is
+        known `psf_fwhm_px`, the full width at half maximum of the point-spread function.
     output : path or None
         Table (.parquet, .csv beside it) of one row a measured picture: run and frame, or file, then
         `ruler.COLUMNS`; not written where nothing could be measured.
@@ -170,7 +172,11 @@ def _line(error: Exception, what: Path | str) -> str:
 def _measured(picture: np.ndarray, kind: str, settings: dict) -> dict:
     """The measured quantities of one picture as JSON takes them: None for NaN."""
     radii = (settings["inner_effective_radii"], settings["outer_effective_radii"]) if kind == "flux" else None
-    found = asdict(ruler.measure(picture, kind=kind, deep=settings["deep"], fast=settings["fast"], radii=radii))
+    fwhm = settings.get("psf_fwhm_px")
+    sigma = None if fwhm is None else fwhm / _FWHM_SIGMA
+    found = asdict(
+        ruler.measure(picture, kind=kind, deep=settings["deep"], fast=settings["fast"], radii=radii, psf_sigma_px=sigma)
+    )
     columns = found.pop("profile")
     row = {name: _for_json(value) for name, value in found.items()}
     profile = {name: [_for_json(value) for value in values] for name, values in columns.items()}

@@ -86,13 +86,20 @@ def _plane(path: Path) -> tuple:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # real headers often break FITS's rules in harmless ways
             with fits.open(path, memmap=False) as file:
-                images = [(np.squeeze(hdu.data), hdu.header) for hdu in file if hdu.is_image and hdu.data is not None]
+                images = [(_plane_of(hdu.data), hdu.header) for hdu in file if hdu.is_image and hdu.data is not None]
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a readable FITS file; give an image in FITS") from error
     planes = [(data, header) for data, header in images if data.ndim == 2]
     if not planes:
         raise InputError(f"{path}: no image with two axes in this FITS file; give one plane")
     return planes[0]
+
+
+def _plane_of(data: np.ndarray) -> np.ndarray:
+    """The data without leading axes of length 1, such as those of frequency and polarisation."""
+    while data.ndim > 2 and len(data) == 1:
+        data = data[0]
+    return data
 
 
 def _usable(path: Path, picture: np.ndarray, allow_nan: bool) -> np.ndarray:

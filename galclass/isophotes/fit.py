@@ -1,9 +1,9 @@
 """One fit of ellipse and harmonics to all pixels between two isophotes.
 
 The model is ``I = F(ln m - eps(E))``: m the radius and E the eccentric anomaly of a pixel in a frame, eps the
-logarithm of the isophote's shape, F any profile. The fit is Gauss-Newton (`galclass.isophotes.step`). The length of
-a step follows from what the last one left over (Barzilai & Borwein 1988, IMA J. Numer. Anal. 8, 141): about ellipses
-that change with radius, full steps creep or swing.
+logarithm of the isophote's shape, F any profile. The fit is Gauss-Newton (`galclass.isophotes.step`). Where the
+last step went too far, which it may about ellipses that change with radius, the next is shorter (Barzilai & Borwein
+1988, IMA J. Numer. Anal. 8, 141).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LARGEST_CHANGE = 0.3
 _SETTLED, _SETTLED_ERRORS = 1e-4, 0.03
 #: It has settled, too, when at the last step those of order 4 and 6 moved by less than this share of their errors.
 _NEGLIGIBLE = 0.1
-_SHORTEST, _LONGEST = 0.3, 4.0
+_SHORTEST = 0.6  # step, of a full one
 _THINNEST_AXIS_RATIO = 0.03
 _PIXEL_VARIANCE = 1.0 / 12.0
 _LARGEST_UNBLUR = 0.03
@@ -130,7 +130,7 @@ def _length(length: float, last: np.ndarray | None, change: np.ndarray) -> float
     if last is None:
         return length
     left = (last @ change) / max(last @ last, 1e-30)
-    return float(np.clip(length / max(1.0 - left, 1e-3), _SHORTEST, _LONGEST))
+    return float(np.clip(length / max(1.0 - left, 1e-3), _SHORTEST, 1.0))
 
 
 def _result(data: Data, state: State, zone: Zone, step: Step, doubt: np.ndarray, moving: np.ndarray | None) -> Fit:

@@ -14,7 +14,7 @@ from galclass.isophotes.step import FEW_ORDERS, ORDERS, Zone
 _DEGREE, _THIN_DEGREE, _FEW_DEGREE = 3, 2, 2
 _SMALLEST_PX = 0.3
 _FIRST_STEPS, _STEPS, _FIXED_STEPS = 3, 25, 1
-_NEST_STEPS = 16
+_NEST_STEPS = 20
 #: Errors of the position angle [rad] at which it is uncertain, and lost.
 _UNCERTAIN_PA_ERROR, _LOST_PA_ERROR = 0.05, 0.31
 #: By how much chi^2 must prefer the axes of a disc to those of a box, where the position angle is uncertain.

@@ -122,7 +122,7 @@ def _run(
         except InputError as error:
             failures.append(error)
     if done:
-        present = [file for file in files if file.exists()]
+        present = [file for file in files if file.exists()] + observatory.files
         record = provenance.record("render", present, settings, settings["seed"])
         failed = quality.mark(sorted({file.parent for file in files}))
         if failed:

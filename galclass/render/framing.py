@@ -23,6 +23,8 @@ def read_stars(file: Path, types: Sequence[int]) -> tuple[snapshot.Snapshot, flo
             f"{file}: no particles of type {wanted} to draw, only of type {present}; "
             "give a snapshot with stars (2 disc, 3 bulge, 4 stars)"
         )
+    if not stars.masses.sum() > 0:
+        raise InputError(f"{file}: its {len(stars)} stars have no mass; a picture needs some")
     return stars, everything.time * GYR_PER_TIME
 
 

@@ -1,10 +1,11 @@
 """What a telescope makes of the views of a snapshot."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from galclass import snapshot, telescope, units
+from galclass import config, snapshot, telescope, units
 from galclass.render.projecting import fold, project
 from galclass.render.views import Views, generator
 
@@ -45,6 +46,12 @@ class Observatory:
         """Angle of one kpc at the distance of the galaxies [arcsec]."""
         return units.arcsec_per_kpc(self.settings["telescope"]["distance_mpc"])
 
+    @property
+    def files(self) -> list[Path]:
+        """What its pictures are made of beside the snapshots: the presets, and the background if there is one."""
+        background = self.settings["telescope"]["background"]
+        return [config.resolve("config/telescopes.yaml"), *([config.resolve(background)] if background else [])]
+
     def field_kpc(self, r_eff: float) -> float:
         """Width of the picture of a galaxy with this effective radius [kpc]."""
         if self.settings["telescope"]["pixel_scale"] == "survey":
@@ -84,7 +91,7 @@ def open_observatory(settings: dict) -> Observatory:
     chosen, background = settings["telescope"], None
     if chosen["background"]:
         known = chosen["background_zero_point_ab"] or None, chosen["background_pixel_arcsec"] or None
-        background = telescope.read_background(chosen["background"], *known)
+        background = telescope.read_background(config.resolve(chosen["background"]), *known)
     return Observatory(telescope.read_preset(chosen["preset"]), settings, background)
 
 

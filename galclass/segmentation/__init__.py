@@ -19,6 +19,8 @@ __all__ = ["Scene", "clean", "scene"]
 #: Sources are found at this many standard deviations of the smoothed sky; in a picture without noise, at this
 #: share of the brightness above which half of the light is found.
 _DETECTION_SIGMA, _FAINTEST_SHARE = 2.5, 1e-3
+#: Pixels so far below the sky are broken [standard deviations of a pixel].
+_DARK_SIGMA = 6.0
 #: Pictures with more pixels a side are binned.
 _LARGEST_SIDE = 200
 
@@ -36,7 +38,7 @@ class Scene:
     galaxy : bool, shape (ny, nx)
         Pixels of the galaxy: the source that is large and near the middle.
     others : bool, shape (ny, nx)
-        Pixels of every other source, grown a little, those masked, and those not finite.
+        Pixels of every other source, grown a little, those masked, those not finite, and those far below the sky.
     """
 
     sky: np.ndarray
@@ -62,6 +64,13 @@ def scene(image: np.ndarray, mask: np.ndarray | None = None) -> Scene:
     """
     image = np.asarray(image, dtype=float)
     bad = _bad_pixels(image, mask)
+    found = _apart(image, bad)
+    dark = ~bad & (np.nan_to_num(image) - found.sky < -_DARK_SIGMA * found.noise)
+    return _apart(image, bad | dark) if found.noise > 0 and dark.any() else found
+
+
+def _apart(image: np.ndarray, bad: np.ndarray) -> Scene:
+    """The scene of a picture (ny, nx) without its bad pixels."""
     factor = -(-min(image.shape) // _LARGEST_SIDE)
     coarse, coarse_bad = pixels.binned(np.where(bad, np.median(image[~bad]), image), bad, factor)
     plane, noise, smooth_noise = find_sky(coarse, coarse_bad)

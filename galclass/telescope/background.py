@@ -214,8 +214,8 @@ def _pixel_scale(header) -> float | None:
 
     for key in _PIXEL_KEYS:
         value = _number(header.get(key))
-        if value is not None and 0 < value < math.inf:
-            return value
+        if value is not None and 0 < abs(value) < math.inf:
+            return abs(value)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # coordinates of real pictures often break FITS's rules in harmless ways

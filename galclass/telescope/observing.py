@@ -17,6 +17,8 @@ from galclass.telescope.presets import Telescope
 
 #: The PSF ends at this many widths; what a Moffat has outside (0.04 to 0.4 per cent) is shared out inside.
 _PSF_WIDTHS = 8.0
+#: Blur that a picture can have, over its width.
+_WIDEST_PSF = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ def observe(
         return Observation(flux, np.zeros(flux.shape))
     if not (flux >= 0).all() or not np.isfinite(flux).all():
         raise InputError("the light of a galaxy has a negative or non-finite pixel; only light can be observed")
+    widest = _WIDEST_PSF * min(flux.shape) * pixel_arcsec
+    if telescope.psf_fwhm_arcsec > widest:
+        raise InputError(
+            f"the picture is {min(flux.shape) * pixel_arcsec:.2g} arcsec wide, the blur of {telescope.name} "
+            f"{telescope.psf_fwhm_arcsec:.2g}; are the positions in kpc? Use the telescope ideal for so small a galaxy"
+        )
     electrons = electrons_per_ujy(telescope)
     if background is not None:
         return Observation(*insert(blurred(flux, telescope, pixel_arcsec), background, pixel_arcsec, electrons, rng))

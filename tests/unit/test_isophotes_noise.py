@@ -134,6 +134,15 @@ def test_a_known_psf_is_taken_off():
     assert abs(rest) < 0.3 * loss
 
 
+def test_an_unknown_psf_is_in_the_errors():
+    """The errors hold the truth whether there is no PSF or a tenth of the scale length, and then exceed the noise's."""
+    for psf in (0.0, 0.1 * SCALE):
+        image = picture(np.random.default_rng(1), psf=psf)
+        unknown, none = measure(image, psf_sigma_px=None), measure(image)
+        assert abs(unknown.b4 - B4) < 2.5 * unknown.b4_err
+        assert 0.0003 < np.sqrt(unknown.b4_err**2 - none.b4_err**2) < 0.001
+
+
 # The model of the noise ---------------------------------------------------------------------------
 
 

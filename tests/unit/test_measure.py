@@ -37,6 +37,15 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
+def test_a_psf_that_is_stated_is_taken_off(folder):
+    """Three pixels of seeing round a box; stated, its b4 is further from 0, and only the noise is in the error."""
+    unknown, none, stated = (
+        measure.run([folder / "flux.fits"], SETTINGS | {"psf_fwhm_px": fwhm}, None)[0] for fwhm in (None, 0.0, 3.0)
+    )
+    assert stated["b4"] < unknown["b4"] < none["b4"] < -0.02
+    assert unknown["b4_err"] > none["b4_err"]
+
+
 def write_pack(path, flux, deep):
     count = len(flux)
     text = {"run": ["run_7"] * count, "snapshot": ["snapshot_000"] * count, "label": [""] * count}

@@ -83,7 +83,7 @@ def test_pack_of_a_folder(folder, tmp_path):
     np.testing.assert_allclose(pack.frames["time_gyr"], 0.5 * 0.9777922, rtol=1e-6)
     views = pack.frames[["view_x", "view_y", "view_z"]].to_numpy()
     np.testing.assert_allclose(np.linalg.norm(views, axis=1), 1.0)
-    assert len(pack.provenance["inputs"]) == 2
+    assert len(pack.provenance["inputs"]) == 3  # two snapshots, and what the telescopes are
     assert pack.provenance["settings"]["depth_dex"] == 3.0
     assert pack.provenance["quality"] == ""
 
@@ -403,3 +403,12 @@ def test_foreign_names_count_as_snapshots(tmp_path):
         (tmp_path / name).write_text("x")
     found = [file.name for file in render.snapshot_files([tmp_path])]
     assert found == ["galaxy.gad", "other.g2", "snap_010", "snapshot_011"]
+
+
+def test_stars_without_mass_are_one_line_and_the_rest_is_done(folder, tmp_path):
+    nothing = stars()
+    nothing.masses[:] = 0.0
+    snapshot.write(folder / "snapshot_005.dat", nothing)
+    with pytest.raises(InputError, match="snapshot_005.dat: its 1500 stars have no mass"):
+        render.run([folder], SETTINGS, tmp_path / "box.h5", "box")
+    assert len(images.read_pack(tmp_path / "box.h5").images) == 8

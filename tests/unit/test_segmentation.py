@@ -154,3 +154,12 @@ def test_cleaning_without_smoothing_keeps_the_pixels():
     cleaned, found = segmentation.clean(image, smoothing_px=0.0), segmentation.scene(image)
     inside = found.galaxy & (image - found.sky > 0)
     assert cleaned[inside] == pytest.approx((image - found.sky)[inside])
+
+
+def test_a_dead_column_is_masked_and_nothing_else():
+    y, x = np.indices((64, 64)) - 31.5
+    picture = 100.0 * np.exp(-np.hypot(x, y / 0.6) / 6.0) + np.random.default_rng(1).normal(0.0, 1.0, (64, 64))
+    whole = segmentation.scene(picture).others
+    picture[:, 35] = -100.0
+    dead = segmentation.scene(picture).others
+    assert dead[:, 35].all() and (dead & ~whole).sum() < 3 * 64

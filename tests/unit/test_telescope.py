@@ -424,3 +424,8 @@ def test_a_background_that_cannot_be_used_is_refused(tmp_path):
     gaps = telescope.Background(np.where(np.arange(3600).reshape(60, 60) % 5 == 0, np.nan, 1.0), 1.0, "gaps.fits")
     with pytest.raises(InputError, match="gaps.fits: no piece of 50 x 50 pixels without gaps"):
         telescope.insert(galaxy(), gaps, 1.0, 1e3, rng())
+
+
+def test_a_picture_far_smaller_than_the_blur_is_refused():
+    with pytest.raises(InputError, match="are the positions in kpc?"):
+        telescope.observe(galaxy(32), telescope.read_preset("sdss_r"), 1e-4, rng(), NONE)
