@@ -116,9 +116,13 @@ def clean(image: np.ndarray, smoothing_px: float = 0.7) -> np.ndarray:
 
 def _filling(flux: np.ndarray, good: np.ndarray, twice: tuple[int, int]) -> np.ndarray:
     """Light for the pixels that are not good: that opposite, made to fit what lies around, or that around alone."""
-    mirrored, known = pixels.mirror(flux, twice), pixels.mirror(good, twice)
+    from scipy.ndimage import median_filter
+
+    # By the median, for a faint star opposite must not come twice.
+    mirrored, known = pixels.mirror(median_filter(flux, 5), twice), pixels.mirror(good, twice)
     step = pixels.around(flux - mirrored, good & known)
-    return np.where(known, mirrored + step, pixels.around(flux, good))
+    near, wide = (pixels.around(flux, good, width) for width in (2.0, 6.0))
+    return np.where(known, mirrored + step, np.where(near != 0, near, wide))
 
 
 def _bad_pixels(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

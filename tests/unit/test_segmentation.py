@@ -141,7 +141,8 @@ def test_cleaning_leaves_the_galaxy_alone():
     stars = star(-20, 18, 3.0) + star(8, 4, 3.0) + star(22, -12, 9.0)
     cleaned = segmentation.clean(truth + stars + 7.0 + noise(0.05), smoothing_px=0.7)
     assert (cleaned >= 0).all()
-    assert cleaned[stars > 1.0][truth[stars > 1.0] < 0.02].max() == 0.0  # off the galaxy a star leaves no trace
+    # Off the galaxy a star leaves no trace above the galaxy's own light and half of the noise.
+    assert cleaned[stars > 1.0][truth[stars > 1.0] < 0.02].max() < 0.02 + 0.025
     bright = truth > 0.3
     # Half of the pixels' noise is smoothed away; what remains is 0.03, and the smoothing itself lowers the peak.
     assert np.abs(cleaned - truth)[bright & (truth < 2.0)].max() < 0.3
