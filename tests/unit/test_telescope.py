@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from galclass import telescope
+from galclass import config, telescope
 from galclass.errors import InputError
 from galclass.telescope import field, observing
 
@@ -429,3 +429,8 @@ def test_a_background_that_cannot_be_used_is_refused(tmp_path):
 def test_a_picture_far_smaller_than_the_blur_is_refused():
     with pytest.raises(InputError, match="are the positions in kpc?"):
         telescope.observe(galaxy(32), telescope.read_preset("sdss_r"), 1e-4, rng(), NONE)
+
+
+def test_the_configuration_allows_every_telescope():
+    rule = config.schema("config")["properties"]["render"]["properties"]["telescope"]["properties"]["preset"]
+    assert sorted(rule["enum"]) == sorted(telescope.preset_names())
