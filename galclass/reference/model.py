@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from galclass import config, isophotes
+from galclass import config, isophotes, telescope
 from galclass.errors import InputError
 from galclass.files import require_file
 
@@ -65,31 +65,6 @@ def superellipse_area(axis_ratio: float, exponent: float) -> float:
     return 4.0 * axis_ratio * math.gamma(1.0 + 1.0 / exponent) ** 2 / math.gamma(1.0 + 2.0 / exponent)
 
 
-def sersic(radius: np.ndarray, effective_radius: float, index: float, area: float) -> np.ndarray:
-    """Sersic profile of total light 1 (Graham & Driver 2005, PASA 22, 118).
-
-    Parameters
-    ----------
-    radius : any shape
-        Semi-major axis of the isophote [arcsec].
-    effective_radius : float
-        Of the isophote that holds half of the light [arcsec].
-    index : float
-        Sersic n.
-    area : float
-        Area of the isophote of semi-major axis 1.
-
-    Returns
-    -------
-    Surface brightness [1 / arcsec2], the shape of `radius`.
-    """
-    from scipy.special import gammaincinv
-
-    b = float(gammaincinv(2.0 * index, 0.5))
-    total = area * effective_radius**2 * 2.0 * index * b ** (-2.0 * index) * math.gamma(2.0 * index)
-    return np.exp(-b * (radius / effective_radius) ** (1.0 / index)) / total
-
-
 def edge_on_disc(along: np.ndarray, across: np.ndarray, effective_radius: float, height: float) -> np.ndarray:
     """Edge-on disc of total light 1: exponential along, sech^2 across [1 / arcsec2]; lengths in arcsec.
 
@@ -104,7 +79,7 @@ def surface_brightness(model: dict, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     body, disc = model["body"], model["disc"]
     shape = body["axis_ratio"], body["exponent"]
     radius = superelliptic_radius(*turned(x, y, body["position_angle_deg"]), *shape)
-    outer = sersic(radius, body["effective_radius_arcsec"], body["sersic_index"], superellipse_area(*shape))
+    outer = telescope.sersic(radius, body["effective_radius_arcsec"], body["sersic_index"], superellipse_area(*shape))
     along, across = turned(x, y, disc["position_angle_deg"])
     inner = edge_on_disc(along, across, disc["effective_radius_arcsec"], disc["scale_height_arcsec"])
     return (1.0 - disc["light_fraction"]) * outer + disc["light_fraction"] * inner

@@ -4,7 +4,7 @@ Fluxes are microjansky a pixel, magnitudes AB (zero point 23.9 for one microjans
 """
 
 from galclass.telescope.background import Background, insert, read_background
-from galclass.telescope.field import contaminants
+from galclass.telescope.field import contaminants, sersic
 from galclass.telescope.light import ZERO_POINT_UJY, particle_light, solar_flux, surface_magnitude
 from galclass.telescope.observing import Observation, blurred, depth, observe, sky_noise
 from galclass.telescope.presets import PRESETS_FILE, Telescope, preset_names, read_preset
@@ -24,6 +24,7 @@ __all__ = [
     "preset_names",
     "read_background",
     "read_preset",
+    "sersic",
     "sky_noise",
     "solar_flux",
     "surface_magnitude",

@@ -88,12 +88,24 @@ def _neighbour(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     return _binned(sersic(np.hypot(along, across / axis_ratio), radius, index) / axis_ratio)
 
 
-def sersic(radius: np.ndarray, effective_radius: float, index: float) -> np.ndarray:
-    """Round Sersic profile (1963) of total light 1, per unit area (Graham & Driver 2005, PASA 22, 118, eq. 4)."""
+def sersic(radius: np.ndarray, effective_radius: float, index: float, area: float = np.pi) -> np.ndarray:
+    """Sersic profile of total light 1, per unit area (Graham & Driver 2005, PASA 22, 118, eq. 2 and 4).
+
+    Parameters
+    ----------
+    radius : any shape
+        Semi-major axis of the isophote through each point, any unit of length.
+    effective_radius : float
+        Of the isophote that holds half of the light, same unit.
+    index : float
+        Sersic n.
+    area : float
+        Area of the isophote of semi-major axis 1; pi for round ones.
+    """
     from scipy.special import gamma, gammaincinv
 
     b = gammaincinv(2.0 * index, 0.5)
-    total = 2.0 * np.pi * index * effective_radius**2 * b ** (-2.0 * index) * gamma(2.0 * index)
+    total = area * effective_radius**2 * 2.0 * index * b ** (-2.0 * index) * gamma(2.0 * index)
     return np.exp(-b * (radius / effective_radius) ** (1.0 / index)) / total
 
 

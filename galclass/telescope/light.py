@@ -4,13 +4,13 @@ import numpy as np
 
 from galclass.errors import InputError
 from galclass.telescope.presets import Telescope
+from galclass.units import MSUN_PER_MASS
 
 #: AB magnitude of one microjansky (Oke & Gunn 1983, ApJ 266, 713: 3631 Jy at magnitude 0).
 ZERO_POINT_UJY = 23.9
 
 #: Components of a galaxy by their particle type.
 _COMPONENTS = {2: "disc", 3: "bulge", 4: "new_stars"}
-_MSUN_PER_MASS = 1e10
 
 
 def solar_flux(telescope: Telescope, distance_mpc: float) -> float:
@@ -69,7 +69,7 @@ def particle_light(
     ratios = np.full(5, np.nan)
     for kind, name in _COMPONENTS.items():
         ratios[kind] = mass_to_light(settings["mass_to_light"][name], time_gyr, settings["mass_to_light"]["slope"])
-    return masses * _MSUN_PER_MASS / ratios[types] * solar_flux(telescope, settings["distance_mpc"])
+    return masses * MSUN_PER_MASS / ratios[types] * solar_flux(telescope, settings["distance_mpc"])
 
 
 def surface_magnitude(flux: np.ndarray, pixel_arcsec: float) -> np.ndarray:

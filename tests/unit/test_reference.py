@@ -57,7 +57,7 @@ def test_superellipse_of_exponent_two_is_an_ellipse():
 @pytest.mark.parametrize("index", [0.7, 1.0, 2.5])
 def test_sersic_profile_holds_half_of_its_light_within_the_effective_radius(index):
     radius = np.linspace(0.0, 400.0, 400_001)
-    light = built_in.sersic(radius, 5.0, index, math.pi) * 2.0 * math.pi * radius
+    light = telescope.sersic(radius, 5.0, index, math.pi) * 2.0 * math.pi * radius
     cumulative = np.cumsum(light) * 1e-3
     # 1e-3: rectangle rule with 1e-3 steps, and light beyond 80 effective radii
     assert cumulative[-1] == pytest.approx(1.0, rel=1e-3)

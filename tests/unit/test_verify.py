@@ -185,7 +185,7 @@ def test_a_galaxy_on_one_line_of_pixels_is_no_error():
 def test_a_rectangle_is_nearer_to_a_rectangle_than_an_oval_is():
     target = galaxy(exponent=4.0, lopsided=0.0)
     pixels = len(target)
-    flat, ratio = verify._aligned_with_ratio(target, pixels)
+    flat, ratio = verify.aligned_with_ratio(target, pixels)
     made = verify.Reference(target, verify.flips(flat), verify.flips(verify.residual(flat, ratio)), (), None, {})
     rectangle, oval = (galaxy(exponent=n, angle_deg=40.0, scale_px=2.6, lopsided=0.0) for n in (4.0, 2.0))
     cosines, residuals = verify.cosine_aligned([rectangle, oval], made)
@@ -203,11 +203,11 @@ def test_axis_ratio_is_not_removed(reference):
 
 
 def test_residual_of_an_oval_is_nothing():
-    flat, ratio = verify._aligned_with_ratio(galaxy(lopsided=0.0), 50)
+    flat, ratio = verify.aligned_with_ratio(galaxy(lopsided=0.0), 50)
     left_over = verify.residual(flat, ratio)
     # 3 %: the profile is taken on ellipses a pixel apart
     assert np.linalg.norm(left_over) < 0.03 * np.linalg.norm(flat)
-    boxy, ratio = verify._aligned_with_ratio(galaxy(exponent=5.0, lopsided=0.0), 50)
+    boxy, ratio = verify.aligned_with_ratio(galaxy(exponent=5.0, lopsided=0.0), 50)
     assert np.linalg.norm(verify.residual(boxy, ratio)) > 0.06 * np.linalg.norm(boxy)
 
 
@@ -493,7 +493,7 @@ def test_distant_frames_of_two_runs_are_told_apart():
     """Frame numbers start anew in each run, so a frame is known by run and number."""
     scored = pd.DataFrame({"run": ["a", "b"], "frame": [0, 0], "cosine_raw": [0.1, 0.2]})
     chosen = classified([("b", "s1", 0, 0.9, "rectangle")])
-    joined = verify._join(scored, chosen)
+    joined = verify.join(scored, chosen)
     assert joined["cosine_raw"].tolist() == [0.2] and joined["p_rectangle"].tolist() == [0.9]
 
 

@@ -144,7 +144,7 @@ def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [
-        ("galclass/verify.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"verify": 1, "report": 1}),
+        ("galclass/verify/__init__.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"verify": 1, "report": 1}),
         ("galclass/label.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"label": 2, **AFTER_SHAPES}),
         ("galclass/report/page.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"report": 1}),
         ("fortran/src/shape_model.f90", "contains\n", "contains\n  subroutine added()\n  end subroutine added\n",
