@@ -15,7 +15,6 @@ from galclass.render.views import Views
 
 PIXELS, FIELD_RE = 64, 7.0
 SOFT_MAG, BRIGHT_MAG = 26.5, 21.0  # grey is linear below, logarithmic above
-NOTHING = {"stars": 0, "trails": 0, "gradient": 0.0, "neighbours": 0}
 CROWDED = {"stars": 7, "trails": 1, "gradient": 0.02, "neighbours": 1}
 NAMES = ["thesis", "ideal", "suprime_cam_r", "euclid_vis", "decals_r", "sdss_r"]
 TITLES = {"thesis": "thesis: mass, log", "ideal": "ideal: light, r", "suprime_cam_r": "Suprime-Cam Rc",
@@ -58,7 +57,7 @@ def main(source: Path, output: Path) -> None:
         if name == "thesis":
             shown, title = np.log10(np.maximum(picture / picture.max(), 1e-3)) / 3.0 + 1.0, TITLES[name]
         else:
-            seen = telescope.observe(picture, preset, pixel, np.random.default_rng(1), NOTHING)
+            seen = telescope.observe(picture, preset, pixel, np.random.default_rng(1), telescope.NO_EXTRAS)
             shown, title = grey(seen.flux, pixel), TITLES[name]
             if preset.is_noisy:
                 title += f"\n{telescope.depth(preset):.1f} mag/arcsec$^2$"

@@ -33,7 +33,7 @@ def run(source: Path, settings: dict, output: Path) -> None:
     source, output = Path(source), Path(output)
     clean = _pack if source.suffix.lower() in images.PACK_SUFFIXES else _picture
     before, after = clean(source, settings, output)
-    shown = np.unique(np.linspace(0, len(before) - 1, min(_SHOWN, len(before))).astype(int))
+    shown = images.evenly_chosen(len(before), _SHOWN)
     sheet = images.contact_sheet(np.concatenate([before[shown], after[shown]]), len(shown))
     images.write_png(output.with_name(f"{output.stem}_before_after.png"), sheet, zoom=3)
 

@@ -1,9 +1,11 @@
-"""Rates with their errors."""
+"""Rates with their errors, and a robust standard deviation's factor."""
 
 import math
 
 import numpy as np
 
+#: Standard deviation of a normal distribution over its median absolute deviation.
+SIGMA_PER_MAD = 1.4826022185056018
 #: Quantile of the normal distribution for intervals of 95 %.
 _Z95 = 1.959964
 

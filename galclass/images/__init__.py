@@ -8,7 +8,7 @@ from galclass.images.packs import FRAME_COLUMNS, PACK_SUFFIXES, Pack, read_pack,
 from galclass.images.reading import read_colour, read_header, read_picture
 from galclass.images.resampling import central_square, resampled
 from galclass.images.stretching import stretch, unstretch
-from galclass.images.writing import contact_sheet, grey_levels, png_bytes, write_png
+from galclass.images.writing import contact_sheet, evenly_chosen, grey_levels, png_bytes, write_png
 
 __all__ = [
     "FRAME_COLUMNS",
@@ -16,6 +16,7 @@ __all__ = [
     "Pack",
     "central_square",
     "contact_sheet",
+    "evenly_chosen",
     "grey_levels",
     "png_bytes",
     "read_colour",

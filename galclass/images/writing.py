@@ -29,6 +29,11 @@ def write_png(path: Path, picture: np.ndarray, zoom: int = 1) -> None:
         temporary.write_bytes(png_bytes(picture, zoom))
 
 
+def evenly_chosen(count: int, most: int) -> np.ndarray:
+    """Numbers of at most `most` of `count` pictures, spread evenly over them, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
+
+
 def contact_sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
     """Pictures (n, ny, nx) side by side on one sheet, first one top left, with a grey gap between."""
     count, ny, nx = pictures.shape

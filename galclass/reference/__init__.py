@@ -29,7 +29,6 @@ _MEASURED = (
     *("x", "y", "r_eff_px", "axis_ratio", "pa_deg", "b4", "b4_err", "b6", "b6_err", "a4_over_a"),
     *("exponent", "concentration", "asymmetry", "gini", "m20", "label", "p_label", "method", "flag"),
 )
-_NO_EXTRAS = {"stars": 0, "trails": 0, "gradient": 0.0, "neighbours": 0}
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def _from_model(model: dict, render_settings: dict) -> _Made:
     deep = flux_picture(model, pixels, pixel_arcsec)
     check_published(model, published_isophotes(model, deep, pixel_arcsec))
     rng = np.random.default_rng([render_settings["seed"], pixels])
-    flux = telescope.observe(deep, camera, pixel_arcsec, rng, _NO_EXTRAS).flux
+    flux = telescope.observe(deep, camera, pixel_arcsec, rng, telescope.NO_EXTRAS).flux
     card = {
         "name": "LEDA 074886, built in from published figures",
         "telescope": camera.name,

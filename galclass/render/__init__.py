@@ -170,7 +170,7 @@ def _write(output: Path, done: list[Frames], observatory: Observatory, record: d
     table = pd.concat([frames.table for frames in done], ignore_index=True).assign(frame=np.arange(len(flux)))
     stack = images.stretch(flux, observatory.settings["depth_dex"])
     images.write_pack(output, stack, table, record, layers, observatory.telescope.unit)
-    shown = np.unique(np.linspace(0, len(stack) - 1, min(_SHEET_PICTURES, len(stack))).astype(int))
+    shown = images.evenly_chosen(len(stack), _SHEET_PICTURES)
     columns = min(_SHEET_COLUMNS, len(shown))
     images.write_png(Path(output).with_suffix(".png"), images.contact_sheet(stack[shown], columns), zoom=2)
 

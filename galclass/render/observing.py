@@ -26,6 +26,11 @@ class Exposures:
     snr: np.ndarray
 
 
+def unobserved(deep: np.ndarray) -> Exposures:
+    """Deep pictures (n, ny, nx) as they are: no blur, no sky, no noise."""
+    return Exposures(deep, deep, np.full(len(deep), np.inf))
+
+
 @dataclass(frozen=True)
 class Observatory:
     """A telescope, how far its galaxies are, and what else it sees.
@@ -71,7 +76,7 @@ class Observatory:
     def expose(self, deep: np.ndarray, field_kpc: float, r_eff: float, names: tuple[str, ...]) -> Exposures:
         """Observe the deep pictures of one snapshot; the noise depends on the seed, the names and the view only."""
         if not self.telescope.is_noisy:
-            return Exposures(deep, deep, np.full(len(deep), np.inf))
+            return unobserved(deep)
         pixel_kpc = field_kpc / deep.shape[-1]
         pixel_arcsec = pixel_kpc * self.arcsec_per_kpc
         flux, snr = np.empty_like(deep), np.empty(len(deep))

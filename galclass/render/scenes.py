@@ -16,7 +16,7 @@ from galclass.render.framing import (
     read_stars,
     require_extent,
 )
-from galclass.render.observing import Exposures, Observatory
+from galclass.render.observing import Exposures, Observatory, unobserved
 from galclass.render.views import Views, film_views, sphere_views, tilted_views
 
 _PAIR_MARGIN_RE = 3.0
@@ -56,7 +56,7 @@ def film(file: Path, run: str, observatory: Observatory, types: Sequence[int]) -
     stars = moved(stars, np.average(stars.positions, axis=0, weights=stars.masses))
     views, field_kpc = film_views(settings["film_views"]), settings["film_field_kpc"]
     deep = observatory.deep(stars, time_gyr, views, field_kpc, folded=False)
-    exposures = Exposures(deep, deep, np.full(len(deep), np.inf))
+    exposures = unobserved(deep)
     return Frames(exposures, _table(views, run, file.stem, time_gyr, field_kpc, r_eff, exposures, observatory))
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from galclass.statistics import SIGMA_PER_MAD
+
 #: Width of the Gaussian in which sources are sought [pixels], and what it leaves of white noise.
 DETECTION_PX = 1.0
 SMOOTHED_NOISE = 0.28209479177387814 / DETECTION_PX
-
-_MAD_TO_SIGMA = 1.4826022185056018
 
 
 def smoothed(flux: np.ndarray, width: float = DETECTION_PX) -> np.ndarray:
@@ -92,7 +92,7 @@ def fine_plane(plane: np.ndarray, factor: int, shape: tuple[int, int]) -> np.nda
 def spread(values: np.ndarray) -> float:
     """Standard deviation, robust: by the median deviation; where most of an 8-bit sky is one level, by 95 per cent."""
     deviation = np.abs(values - np.median(values))
-    robust = _MAD_TO_SIGMA * float(np.median(deviation))
+    robust = SIGMA_PER_MAD * float(np.median(deviation))
     trimmed = float(np.sqrt(np.mean(np.minimum(deviation, np.percentile(deviation, 95)) ** 2)))
     return robust if robust > 0.3 * trimmed else trimmed
 

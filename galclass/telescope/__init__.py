@@ -4,12 +4,13 @@ Fluxes are microjansky a pixel, magnitudes AB (zero point 23.9 for one microjans
 """
 
 from galclass.telescope.background import Background, insert, read_background
-from galclass.telescope.field import contaminants, sersic
+from galclass.telescope.field import NO_EXTRAS, contaminants, sersic
 from galclass.telescope.light import ZERO_POINT_UJY, particle_light, solar_flux, surface_magnitude
 from galclass.telescope.observing import Observation, blurred, depth, observe, sky_noise
 from galclass.telescope.presets import PRESETS_FILE, Telescope, preset_names, read_preset
 
 __all__ = [
+    "NO_EXTRAS",
     "PRESETS_FILE",
     "ZERO_POINT_UJY",
     "Background",

@@ -9,6 +9,7 @@ import numpy as np
 
 from galclass import images
 from galclass.errors import InputError
+from galclass.statistics import SIGMA_PER_MAD
 from galclass.telescope.light import ZERO_POINT_UJY
 
 _ZERO_POINT_KEYS = ("MAGZERO", "PHOTZP", "MAGZPT", "MAGZP")
@@ -18,7 +19,6 @@ _ZERO_POINTS = (5.0, 40.0)
 #: How much coarser than the picture's the pixels of a background may be.
 _COARSER = 1.1
 _TRIES = 100
-_MAD_TO_SIGMA = 1.4826022185056018
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _level(values: np.ndarray) -> tuple[float, float]:
     values = values.ravel()
     for _ in range(3):
         level = np.median(values)
-        spread = _MAD_TO_SIGMA * np.median(np.abs(values - level))
+        spread = SIGMA_PER_MAD * np.median(np.abs(values - level))
         inside = np.abs(values - level) <= 3.0 * spread
         values = values[inside]
     return float(level), float(spread)

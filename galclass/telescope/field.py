@@ -17,6 +17,9 @@ _NEIGHBOUR_LIGHT, _NEIGHBOUR_RADIUS, _NEIGHBOUR_DISTANCE = (0.05, 0.5), (0.02, 0
 _SERSIC_INDICES, _AXIS_RATIOS = (1.0, 4.0), (0.4, 1.0)
 _FINER = 5
 
+#: A field with nothing but the galaxy.
+NO_EXTRAS = {"stars": 0, "trails": 0, "gradient": 0.0, "neighbours": 0}
+
 
 def contaminants(
     flux: np.ndarray, telescope: Telescope, pixel_arcsec: float, rng: np.random.Generator, extras: dict
