@@ -11,7 +11,6 @@ the network does not know has probability 0::
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,11 +49,11 @@ def run(inputs: list[Path], model_folder: Path, settings: dict, output: Path) ->
         The network or a pack cannot be used; packs after a bad one are still classified.
     """
     targets = _targets([Path(path) for path in inputs], Path(output))
-    model, card = network.read(model_folder)
+    classifier = network.open_classifier(model_folder)
     tables, errors = {}, []
     for path, target in targets.items():
         try:
-            tables[path.stem] = _classify_pack(path, model, card, model_folder, settings, target)
+            tables[path.stem] = _classify_pack(path, classifier, model_folder, settings, target)
         except InputError as error:
             errors.append(str(error))
     if errors:
@@ -77,42 +76,18 @@ def _targets(inputs: list[Path], output: Path) -> dict[Path, Path]:
 
 
 def _classify_pack(
-    path: Path, model: Any, card: dict, model_folder: Path, settings: dict, target: Path
+    path: Path, classifier: network.Classifier, model_folder: Path, settings: dict, target: Path
 ) -> pd.DataFrame:
     pack = images.read_pack(path)
-    check_fits(pack, card, path)
-    probabilities = network.predict(model, pack.images, settings["batch_size"])
-    table = pd.concat([pack.frames[_FRAME_COLUMNS], classification(probabilities, card["classes"])], axis=1)
+    classifier.check(pack.images.shape[1:], pack.provenance.get("settings", {}).get("depth_dex"), path)
+    found = classifier.predict(getattr(pack, classifier.layer), settings["batch_size"])
+    table = pd.concat([pack.frames[_FRAME_COLUMNS], found.table()], axis=1)
     parents, failed = [path, Path(model_folder) / network.CARD_FILE], pack.provenance.get("quality", "")
     record = provenance.record("classify", parents, settings) | {"quality": failed}
     catalog.write_table(target, table, record)
-    write_text(target.with_suffix(".out"), thesis_out(probabilities, card["classes"]))
+    write_text(target.with_suffix(".out"), thesis_out(found.probabilities, classifier.classes))
     print(summary(path.stem, table) + (f"; FAILS its quality gates ({failed})" if failed else ""), flush=True)
     return table
-
-
-def check_fits(pack: images.Pack, card: dict, path: Path) -> None:
-    """Raise `InputError` unless the pictures have the size and the stretch the network was trained on."""
-    _, height, width = pack.images.shape
-    if (height, width) != (card["pixels"], card["pixels"]):
-        raise InputError(
-            f"{path}: pictures of {width} x {height} pixels, "
-            f"the network takes {card['pixels']} x {card['pixels']}; set render.pixels"
-        )
-    depth, wanted = (
-        pack.provenance.get("settings", {}).get("depth_dex"),
-        card["preprocessing"].get("depth_dex"),
-    )
-    if depth is not None and wanted is not None and depth != wanted:
-        raise InputError(
-            f"{path}: pictures {depth} dex deep, the network was trained on {wanted} dex; set render.depth_dex"
-        )
-
-
-def classification(probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
-    """Columns p_NAME for each class and the name of the likeliest, from probabilities (n, classes)."""
-    table = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])
-    return table.assign(**{"class": np.array(classes, dtype=object)[probabilities.argmax(axis=1)]})
 
 
 def thesis_out(probabilities: np.ndarray, classes: list[str]) -> str:
@@ -145,38 +120,12 @@ def pictures(files: list[Path], model_folder: Path, batch_size: int = 200) -> li
     InputError
         The network cannot be used.
     """
-    model, card = network.read(model_folder)
-    results, prepared = [], {}
-    for number, path in enumerate(files):
+    classifier, results = network.open_classifier(model_folder), []
+    for path in files:
         results.append({"file": str(path)})
         try:
-            prepared[number] = prepare(*images.read_picture(path), card, path)
+            [row] = classifier.predict_file(path, batch_size).table().to_dict("records")
         except InputError as error:
-            results[number]["error"] = str(error)
-    if prepared:
-        probabilities = network.predict(model, np.stack(list(prepared.values())), batch_size)
-        for number, row in zip(
-            prepared, classification(probabilities, card["classes"]).to_dict("records"), strict=True
-        ):
-            results[number] |= row
+            row = {"error": str(error)}
+        results[-1] |= row
     return results
-
-
-def prepare(picture: np.ndarray, is_flux: bool, card: dict, path: Path) -> np.ndarray:
-    """A picture (ny, nx) as the network expects it: the central square, the right size, 0 to 1.
-
-    Flux is resampled before it is stretched to the depth the network was trained on, since the mean of
-    logarithms is not the logarithm of the mean; a picture for the eye is taken as stretched already.
-    """
-    small = images.resampled(picture / np.abs(picture).max(), card["pixels"])
-    if is_flux:
-        depth = card["preprocessing"].get("depth_dex")
-        if not isinstance(depth, (int, float)) or depth <= 0:
-            raise InputError(f"{path}: the card of the network does not say how deep to stretch flux; give a PNG")
-        small = images.stretch(small, depth)
-    span = np.ptp(small)
-    if span == 0:
-        raise InputError(
-            f"{path}: nothing to see at {card['pixels']} x {card['pixels']} pixels; give a picture of a galaxy"
-        )
-    return ((small - small.min()) / span).astype(np.float32)

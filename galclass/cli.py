@@ -218,9 +218,10 @@ def train(
     config: Config = _NONE,
 ) -> None:
     """Train the network of the thesis; writes model.json, model.weights.h5 and what it reached."""
-    from galclass import train as stage
+    from galclass.train import thesis as stage
 
-    stage.run(pack, labels, _settings(config)["train"], output, shuffle_labels)
+    settings = _settings(config)["train"]
+    stage.run(pack, labels, {"seed": settings["seed"], **settings["thesis"]}, output, shuffle_labels)
 
 
 @app.command()

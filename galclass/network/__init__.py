@@ -19,16 +19,20 @@ from galclass.network.building import (
     thesis_network,
     threads,
 )
+from galclass.network.classifier import Classifier, Predictions, open_classifier
 from galclass.network.files import CARD_FILE, read, write
 from galclass.network.orientation import aligned, position_angles
 
 __all__ = [
     "CARD_FILE",
     "CLASSES",
+    "Classifier",
+    "Predictions",
     "aligned",
     "build",
     "fix_seeds",
     "load_keras",
+    "open_classifier",
     "parse_architecture",
     "position_angles",
     "predict",

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from galclass import __version__, images, plotstyle, train, verify
+from galclass import __version__, images, plotstyle, verify
 from galclass.config import ROOT
 from galclass.files import atomic, write_text
 from galclass.report import figures, tables
 from galclass.report.results import Results, read
+from galclass.train.thesis import plot_curves
 
 _FOLDER = ROOT / "workflow" / "report"
 _FILM_FRAMES = 8
@@ -86,7 +87,7 @@ def _figures(results: Results) -> dict:
         ],
         "shapes": _shapes(results.shapes),
         "labels": _figure(5.5, 3.6, lambda ax: figures.plot_labels(results.labels, ax)),
-        "curves": _figure(8.0, 2.8, lambda axes: train.plot_curves(results.history, axes), ncols=2),
+        "curves": _figure(8.0, 2.8, lambda axes: plot_curves(results.history, axes), ncols=2),
         "fractions": _fractions(results),
         "pair": _pair(results),
     }

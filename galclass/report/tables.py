@@ -151,12 +151,21 @@ def expected(thesis: dict, results: Results, settings: dict) -> dict:
 
 def _expected_training(thesis: dict, results: Results, settings: dict) -> list[list]:
     pictures, test = len(results.shapes.images), results.metrics["test"]["pictures"]
-    early = f"at most {settings['train']['epochs']}, early stopping" if settings["train"]["patience"] else ""
+    early = (
+        f"at most {settings['train']['thesis']['epochs']}, early stopping"
+        if settings["train"]["thesis"]["patience"]
+        else ""
+    )
     fewer = "fewer pictures of each of the same 108 models" if pictures < thesis["training_pictures"] else ""
     return [
         ["training pictures", thesis["training_pictures"], pictures, fewer],
         ["epochs", thesis["epochs"], results.metrics["epochs"]["run"], early],
-        ["learning rate", 1.0, settings["train"]["learning_rate"], "Adadelta's, written out: Keras 3 would take 0.001"],
+        [
+            "learning rate",
+            1.0,
+            settings["train"]["thesis"]["learning_rate"],
+            "Adadelta's, written out: Keras 3 would take 0.001",
+        ],
         ["accuracy", "on its training pictures", percent(test["accuracy"]), "ours on shape models never trained on"],
     ]
 

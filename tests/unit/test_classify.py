@@ -112,7 +112,7 @@ def test_classes_do_not_depend_on_the_batch(box, model_folder, tmp_path):
 
 
 def test_classification_of_known_probabilities():
-    table = classify.classification(np.array([[0.2, 0.8], [0.9, 0.1]]), ["oval", "obround"])
+    table = network.Predictions(["oval", "obround"], np.array([[0.2, 0.8], [0.9, 0.1]])).table()
     assert list(table.columns) == ["p_oval", "p_obround", "class"]
     assert list(table["class"]) == ["obround", "oval"]
 
@@ -234,10 +234,10 @@ def test_flux_is_stretched_as_the_training_pictures_were(model_folder, tmp_path)
 def test_flux_does_not_depend_on_its_unit(tmp_path):
     card = {"pixels": 12, "preprocessing": {"depth_dex": 3.0}}
     flux = np.random.default_rng(1).normal(1.0, 2.0, (30, 30))
-    small = classify.prepare(flux, True, card, tmp_path)
+    small = network.Classifier(None, card)._prepared(flux, True, tmp_path)
     for unit in (1e-30, 1e30, 1e200):
         # The resampling works in single precision; three decades of stretch.
-        assert classify.prepare(flux * unit, True, card, tmp_path) == pytest.approx(small, abs=1e-5)
+        assert network.Classifier(None, card)._prepared(flux * unit, True, tmp_path) == pytest.approx(small, abs=1e-5)
 
 
 def test_flux_is_averaged_before_its_logarithm(tmp_path):
@@ -245,7 +245,9 @@ def test_flux_is_averaged_before_its_logarithm(tmp_path):
     flux = np.where(np.indices((48, 48)).sum(axis=0) % 2, 1.0, 0.01)
     flux[16:32, 16:32] = 1.0
     flux[:8] = 0.0
-    small = classify.prepare(flux, True, {"pixels": 12, "preprocessing": {"depth_dex": 3.0}}, tmp_path)
+    small = network.Classifier(None, {"pixels": 12, "preprocessing": {"depth_dex": 3.0}})._prepared(
+        flux, True, tmp_path
+    )
     # The triangle filter of a factor of four mixes neighbours: 0.01 of the stretched scale.
     assert small[9, 2] == pytest.approx(1 + np.log10(0.505) / 3, abs=0.01)
 
@@ -263,5 +265,5 @@ def test_a_sky_without_flux_is_an_error(model_folder, tmp_path):
 
 def test_prepared_pictures_span_nought_to_one(tmp_path):
     grey = 0.3 + 0.2 * galaxy(0.5, 40)
-    small = classify.prepare(grey, False, {"pixels": 12, "preprocessing": {}}, tmp_path)
+    small = network.Classifier(None, {"pixels": 12, "preprocessing": {}})._prepared(grey, False, tmp_path)
     assert (small.shape, small.dtype, small.min(), small.max()) == ((12, 12), np.float32, 0.0, 1.0)

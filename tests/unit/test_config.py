@@ -44,7 +44,7 @@ def test_later_overlays_win(overlay, tmp_path):
 def test_thesis_trains_as_the_thesis_did():
     """DESIGN: Adadelta at 1.0, batch 200, 1000 epochs, no early stopping, 108 models x 100 pictures = 10,800."""
     settings = config.load([config.ROOT / "config" / "thesis.yaml"])
-    train, pictures = settings["train"], settings["render"]["shapes"]["pictures_per_model"]
+    train, pictures = settings["train"]["thesis"], settings["render"]["shapes"]["pictures_per_model"]
     assert (train["learning_rate"], train["batch_size"], train["epochs"], train["patience"]) == (1.0, 200, 1000, 0)
     assert pictures * len(config.read_shapes(config.resolve(settings["simulate"]["shapes"]["table"]))) == 10_800
 

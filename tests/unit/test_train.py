@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galclass import catalog, images, network, train
+from galclass import catalog, images, network
 from galclass.errors import ConfigError, InputError
+from galclass.train import thesis as train
 
 PIXELS = 24
 SETTINGS = {
