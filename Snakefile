@@ -6,7 +6,8 @@ from galclass import pipeline
 configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 shell.prefix(pipeline.shell_prefix())
-CONFIG, RUNS, MODELS = pipeline.prepare(config, workflow.overwrite_configfiles)
+# RUNS are screened, LEARNT are what the classifier learns from; each is name of the run -> row of the table of mergers.
+CONFIG, RUNS, LEARNT, MODELS = pipeline.prepare(config, workflow.overwrite_configfiles)
 BASE = Path(workflow.basedir)
 
 
@@ -23,6 +24,8 @@ def fortran(program):
 wildcard_constraints:
     run="[A-Za-z0-9_-]+",
     program="merger|shape",
+    classes="[a-z]+(-[a-z]+)+",
+    variant="raw|clean",
 
 
 rule all:
@@ -31,11 +34,17 @@ rule all:
         "results/report/index.html",
 
 
+rule thesis:
+    input:
+        "results/report/thesis.html",
+
+
 include: "workflow/rules/compile.smk"
 include: "workflow/rules/initial.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/render.smk"
 include: "workflow/rules/label.smk"
+include: "workflow/rules/clean.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/classify.smk"
 include: "workflow/rules/reference.smk"

@@ -1,6 +1,7 @@
 """Tables of results: Parquet with provenance for programs, the same rows as CSV for people."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -13,16 +14,28 @@ _KEY = b"galclass.provenance"
 
 def write_table(path: Path, table: pd.DataFrame, provenance: dict) -> None:
     """Write `table` to `path` (.parquet), and beside it the same rows as .csv."""
+    write_parts(path, [table], provenance)
+
+
+def write_parts(path: Path, parts: Iterable[pd.DataFrame], provenance: dict) -> None:
+    """Write tables of the same columns as one, as `write_table` does; only one of them is in memory at a time."""
     import pyarrow
     import pyarrow.parquet
 
-    path = Path(path)
-    rows = pyarrow.Table.from_pandas(table, preserve_index=False)
-    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), _KEY: json.dumps(provenance).encode()})
-    with atomic(path.with_suffix(".csv")) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
-    with atomic(path) as temporary:
-        pyarrow.parquet.write_table(rows, temporary)
+    path, writer, noted = Path(path), None, {_KEY: json.dumps(provenance).encode()}
+    with (
+        atomic(path.with_suffix(".csv")) as as_text,
+        atomic(path) as temporary,
+        open(as_text, "w", encoding="utf-8", newline="") as text,
+    ):
+        for part in parts:
+            rows = pyarrow.Table.from_pandas(part, preserve_index=False)
+            if writer is None:
+                schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **noted})
+                writer = pyarrow.parquet.ParquetWriter(temporary, schema)
+            part.to_csv(text, index=False, float_format="%.6g", header=text.tell() == 0)
+            writer.write_table(rows.cast(schema))
+        writer.close()
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 simulate_app = typer.Typer(help="Run the Fortran programs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(simulate_app, name="simulate")
+model_app = typer.Typer(help="Trained networks as files.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(model_app, name="model")
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write the result.")]
 Config = Annotated[list[Path], typer.Option("-c", "--config", help="Overlay on config/config.yaml; may be repeated.")]
@@ -207,21 +209,64 @@ def label(
 
 @app.command()
 def train(
-    pack: Annotated[Path, typer.Argument(help="Pack of labelled pictures.")],
+    packs: Annotated[list[Path], typer.Argument(help="Packs of simulations and of shape models.")],
     output: Output,
-    labels: Annotated[
-        Path | None, typer.Option(help="Table of the stage label; default: the labels in the pack.")
-    ] = None,
+    labels: Annotated[list[Path], typer.Option(help="Table of the stage label, once for each pack.")] = _NONE,
+    thesis: Annotated[
+        str,
+        typer.Option("--thesis", help="The thesis's network for these classes instead: oval-rectangle."),
+    ] = "",
     shuffle_labels: Annotated[
-        bool, typer.Option("--shuffle-labels", help="The control: labels shuffled among models.")
+        bool, typer.Option("--shuffle-labels", help="With --thesis: the control, labels shuffled among models.")
     ] = False,
     config: Config = _NONE,
 ) -> None:
-    """Train the network of the thesis; writes model.json, model.weights.h5 and what it reached."""
+    """Train the classifier; writes model.json, the weights of its members and what it reached on runs it never saw."""
+    from galclass import config as configuration
+
+    settings = _settings(config)
+    if thesis:
+        _train_thesis(packs, labels, settings["train"], output, shuffle_labels, thesis)
+        return
+    from galclass import train as stage
+
+    if shuffle_labels:
+        raise typer.BadParameter("only with --thesis; the classifier has a control", param_hint="--shuffle-labels")
+    mergers = configuration.read_mergers(configuration.resolve(settings["initial"]["table"]))
+    mass_ratios = {run: row["mass_ratio"] for run, row in mergers.items()}
+    stage.run(packs, labels, settings["train"], output, mass_ratios)
+
+
+def _train_thesis(
+    packs: list[Path], labels: list[Path], settings: dict, output: Path, shuffle_labels: bool, classes: str
+) -> None:
     from galclass.train import thesis as stage
 
-    settings = _settings(config)["train"]
-    stage.run(pack, labels, {"seed": settings["seed"], **settings["thesis"]}, output, shuffle_labels)
+    if classes not in stage.CLASS_SETS:
+        raise typer.BadParameter(f"{classes!r}; allowed are {', '.join(stage.CLASS_SETS)}", param_hint="--thesis")
+    if len(packs) != 1 or len(labels) > 1:
+        raise typer.BadParameter("the thesis's network takes one pack and at most one table", param_hint="PACKS")
+    own = {"seed": settings["seed"], **settings["thesis"]}
+    stage.run(packs[0], labels[0] if labels else None, own, output, shuffle_labels, stage.CLASS_SETS[classes])
+
+
+@model_app.command("import")
+def model_import(
+    architecture: Annotated[Path, typer.Argument(help="JSON of the network, as Keras 1, 2 or 3 wrote it.")],
+    weights: Annotated[Path, typer.Argument(help="Its weights, HDF5.")],
+    output: Output,
+    classes: Annotated[str, typer.Option(help="What its answers stand for, in order, with commas between.")] = (
+        "oval,rectangle,obround"
+    ),
+    depth_dex: Annotated[float, typer.Option(min=0.1, max=30, help="Depth of its pictures [powers of ten].")] = 3.0,
+    backend: Annotated[
+        str | None, typer.Option(help="What it was trained on, where no file says: tensorflow, theano, cntk.")
+    ] = None,
+) -> None:
+    """Bring a network from elsewhere into a folder that classify uses; nothing in its files is executed."""
+    from galclass.network import foreign
+
+    print(foreign.import_network(architecture, weights, output, classes.split(","), depth_dex, backend))
 
 
 @app.command()
@@ -234,14 +279,34 @@ def classify(
     as_json: AsJson = False,
     config: Config = _NONE,
 ) -> None:
-    """Give every frame its class: a table (Parquet, CSV) and the thesis's .out file."""
+    """Give every frame its class: a table (Parquet, CSV) and the thesis's .out file; goes on where it was killed."""
     from galclass import classify as stage
 
+    settings = _settings(config)["classify"]
     if as_json:
-        _print_json(stage.pictures(inputs, network))
+        _print_json(stage.pictures(inputs, network, settings["batch_size"]))
     if output is None:
         raise typer.BadParameter("give -o FOLDER, or --json", param_hint="--output")
-    stage.run(inputs, network, _settings(config)["classify"], output)
+    stage.run(inputs, network, settings, output)
+
+
+@app.command()
+def rates(
+    tables: Annotated[list[Path], typer.Argument(help="Tables of classified frames (.parquet).")],
+    network: Annotated[Path, typer.Option(help="Folder of the network that classified them.")] = Path(
+        "results/train/network"
+    ),
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Table, one row a run (.csv).")] = None,
+    name: Annotated[str, typer.Option("--class", help="Which class to count.")] = "rectangle",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array, an object a run, last all.")] = False,
+) -> None:
+    """How common a class is, corrected for the network's errors, with intervals; each run and all together."""
+    from galclass import rates as counting
+
+    found = counting.run(tables, network, output, name)
+    if as_json:
+        _print_json(found)
+    print(*counting.lines(found), sep="\n")
 
 
 @app.command()
@@ -310,10 +375,15 @@ def measure(
 @app.command()
 def report(
     results: Annotated[Path, typer.Argument(help="Folder of the results.")] = Path("results"),
-    output: Output = Path("results/report/index.html"),
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The page; default results/report/index.html or thesis.html.")
+    ] = None,
+    thesis: Annotated[bool, typer.Option("--thesis", help="The thesis's networks, its numbers beside ours.")] = False,
     config: Config = _NONE,
 ) -> None:
     """Write the report: one page that needs nothing else."""
-    from galclass import report as stage
+    from galclass import report
+    from galclass.report import thesis as thesis_report
 
-    stage.run(results, _settings(config), output)
+    stage, name = (thesis_report, "thesis.html") if thesis else (report, "index.html")
+    stage.run(results, _settings(config), output or Path("results/report") / name)

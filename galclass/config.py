@@ -7,6 +7,7 @@ nearest known name.
 
 import csv
 import difflib
+import fnmatch
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -102,6 +103,29 @@ def selected_runs(settings: dict) -> dict[str, dict]:
     return {run: rows[run] for run in settings["initial"]["runs"]}
 
 
+def training_runs(settings: dict) -> dict[str, dict]:
+    """The rows of the merger table that `train.runs` names or whose names its patterns fit, in the table's order.
+
+    Raises
+    ------
+    ConfigError
+        A name or pattern fits no row, or a run is both learnt from and screened.
+    """
+    table = settings["initial"]["table"]
+    rows, wanted = read_mergers(resolve(table)), settings["train"]["runs"]
+    for pattern in wanted:
+        if not fnmatch.filter(rows, pattern):
+            raise ConfigError(f"train.runs: {pattern!r} fits no row of {table}; known runs: {', '.join(rows)}")
+    chosen = {run: row for run, row in rows.items() if any(fnmatch.fnmatchcase(run, pattern) for pattern in wanted)}
+    both = sorted(chosen.keys() & set(settings["initial"]["runs"]))
+    if both:
+        raise ConfigError(
+            f"train.runs: {both[0]!r} is also in initial.runs; what a network learns from cannot show how common "
+            "rectangles are: take it out of one of them"
+        )
+    return chosen
+
+
 def resolve(path: str) -> Path:
     """A path of the configuration: as it stands if it exists from here, else relative to the project."""
     return Path(path) if Path(path).exists() else ROOT / path
@@ -113,8 +137,8 @@ def document() -> str:
     parts = ["# Configuration", _DOCUMENT_PREFACE]
     for name, rule in schema("config")["properties"].items():
         parts += [f"## {name}", rule["description"], _document_table(rule, defaults[name])]
-    for name in ("mergers", "shapes"):
-        parts += [f"## config/{name}.tsv", schema(name)["description"], _document_table(schema(name), {})]
+    for name, files in (("mergers", "config/mergers.tsv"), ("shapes", "config/training_shapes.tsv, config/shapes.tsv")):
+        parts += [f"## {files}", schema(name)["description"], _document_table(schema(name), {})]
     return "\n\n".join(parts) + "\n"
 
 

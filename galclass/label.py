@@ -68,15 +68,17 @@ def measure(pack: images.Pack, settings: dict) -> pd.DataFrame:
     """
     zone = settings["inner_effective_radii"], settings["outer_effective_radii"]
     visible = 0.5 * pack.images.shape[-1] * pack.frames["pixel_kpc"] / pack.frames["effective_radius_kpc"]
-    views = zip(pack.deep, visible, strict=True)
+    views = zip(pack.deep, visible, pack.frames["galaxies"], strict=True)
     found = pd.DataFrame([_shape(*view, zone) for view in progress(views, len(pack.deep), "label")])
     table = pd.concat([pack.frames[_FRAME].reset_index(drop=True), found[[*_SHAPE]]], axis=1)
     return _judged(table, found["label"].to_list())
 
 
-def _shape(picture: np.ndarray, visible: float, zone: tuple[float, float]) -> dict:
+def _shape(picture: np.ndarray, visible: float, galaxies: int, zone: tuple[float, float]) -> dict:
     """The columns of one picture, which shows `visible` effective radii; without isophotes its flag says why."""
     try:
+        if galaxies > 1:
+            raise InputError("two galaxies still apart have no shape in common")
         if visible < zone[0]:
             raise InputError(f"the picture ends at {visible:.2f} effective radii; give it more (render.pixels)")
         shape = ruler.measure(picture, deep=True, fast=True, radii=zone)

@@ -6,9 +6,7 @@ work for more.
 
 import itertools
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import pandas as pd
 from galclass import catalog, images, provenance, ruler
 from galclass.errors import GalclassError
 from galclass.files import require_suffix
+from galclass.parallel import cores, workers
 from galclass.progress import progress
 
 #: Pictures of a pack that a process takes at once.
@@ -27,7 +26,6 @@ _FEW = {True: 300, False: 4}
 #: What one strange picture may raise without ending the work on thousands of others.
 _UNFORESEEN = (ArithmeticError, IndexError, ValueError)
 _FWHM_SIGMA = math.sqrt(8.0 * math.log(2.0))  # of a Gaussian
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _COLUMNS = (
     ("x", "{:8.1f}"),
     ("y", "{:8.1f}"),
@@ -84,7 +82,7 @@ def measured(files: Sequence[Path], settings: dict, processes: int | None = None
     """The answers of `run`."""
     answers: list[dict] = []
     packs = any(_is_pack(path) for path in files)
-    with _workers(processes or (_cores() if packs or len(files) >= _FEW[settings["fast"]] else 1)) as share_out:
+    with workers(processes or (cores() if packs or len(files) >= _FEW[settings["fast"]] else 1)) as share_out:
         for is_pack, group in itertools.groupby(files, _is_pack):
             paths = list(group)
             if is_pack:
@@ -97,30 +95,6 @@ def measured(files: Sequence[Path], settings: dict, processes: int | None = None
 
 def _is_pack(path: Path) -> bool:
     return path.suffix.lower() in images.PACK_SUFFIXES
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-@contextmanager
-def _workers(processes: int) -> Iterator:
-    """A function like `map` (function, list of one argument each) that works in so many processes, in order."""
-    if processes == 1:
-        yield map
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(_ONE_THREAD)  # read by the libraries of the new processes when they are loaded
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _file_answer(job: tuple[Path, dict]) -> dict:

@@ -18,7 +18,7 @@ __all__ = ["code_digest", "fortran_digest", "prepare", "reference_inputs", "shel
 RESOLVED = Path("results/config.yaml")
 
 
-def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, dict], list[dict]]:
+def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, dict], dict[str, dict], list[dict]]:
     """Check Snakemake's merged configuration and write it where the commands read it.
 
     Parameters
@@ -30,7 +30,8 @@ def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, d
 
     Returns
     -------
-    settings, the selected rows of the merger table by name of run, and the rows of the shape table.
+    settings, the rows of the merger table to screen and those to learn from by name of run, and the rows of the shape
+    table.
 
     A wrong configuration ends the program with one line, before anything runs.
     """
@@ -38,13 +39,14 @@ def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, d
         for overlay in overlays:
             config.check_file(Path(overlay))
         runs = config.selected_runs(config.check(settings, "--config"))
+        learnt = config.training_runs(settings)
         models = config.read_shapes(config.resolve(settings["simulate"]["shapes"]["table"]))
         config.named_files(settings)
     except GalclassError as error:
         print(f"galclass: {error}", file=sys.stderr)
         sys.exit(1)
     _write_resolved(settings)
-    return settings, runs, list(models.values())
+    return settings, runs, learnt, list(models.values())
 
 
 def shell_prefix() -> str:

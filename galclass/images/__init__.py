@@ -4,7 +4,8 @@ Row 0 of an array is the lowest row of the picture (y points up), as in FITS; PN
 the other way round.
 """
 
-from galclass.images.packs import FRAME_COLUMNS, PACK_SUFFIXES, Pack, read_pack, write_pack
+from galclass.images.false_colour import false_colour_brightness, is_false_colour
+from galclass.images.packs import FRAME_COLUMNS, PACK_SUFFIXES, Pack, PackFile, read_pack, write_pack
 from galclass.images.reading import read_colour, read_header, read_picture
 from galclass.images.resampling import central_square, resampled
 from galclass.images.stretching import stretch, unstretch
@@ -14,9 +15,12 @@ __all__ = [
     "FRAME_COLUMNS",
     "PACK_SUFFIXES",
     "Pack",
+    "PackFile",
     "central_square",
     "contact_sheet",
     "evenly_chosen",
+    "false_colour_brightness",
+    "is_false_colour",
     "grey_levels",
     "png_bytes",
     "read_colour",

@@ -1,7 +1,8 @@
 """Packs of frames in HDF5: pictures between 0 and 1, the light behind them, and a table of one row a picture."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,13 +29,16 @@ FRAME_COLUMNS = {
     "pixel_arcsec": "width of a pixel [arcsec]",
     "effective_radius_kpc": "radius of half the projected mass [kpc]",
     "snr": "signal to noise of the ring about the middle at the effective radius, one pixel wide; inf without noise",
+    "galaxies": "how many galaxies the picture shows side by side: 2 for a pair still apart",
     "seed": "seed of the views and of the noise",
     "label": "known class of a training picture, else empty",
 }
 #: How the name of a pack ends.
 PACK_SUFFIXES = (".h5", ".hdf5")
 _TEXT = ("run", "snapshot", "label")
-_INTEGER = ("frame", "seed")
+_INTEGER = ("frame", "galaxies", "seed")
+#: Pictures are stored, and so read, in pieces of about this many bytes.
+_CHUNK_BYTES = 2**18
 
 
 #: What stands behind the pictures, linear, in the unit of the layer.
@@ -84,7 +88,7 @@ class Pack:
     @property
     def depth_dex(self) -> float:
         """Decades that the pictures reach below their peak."""
-        return float(self.provenance.get("settings", {}).get("depth_dex", 3.0))
+        return depth_dex(self.provenance)
 
     def index(self, frame: int) -> int:
         """Row of the picture whose column `frame` is this number; an `InputError` when there is none."""
@@ -123,7 +127,8 @@ def write_pack(
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
         for name, values in {"images": images, **(layers or {})}.items():
             values = np.asarray(values, np.float32)
-            file.create_dataset(name, data=values, compression="gzip", compression_opts=1, shuffle=True)
+            options = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "chunks": _chunks(values.shape)}
+            file.create_dataset(name, data=values, **(options if len(values) else {}))
             if name in LAYERS:
                 file[name].attrs.update({"unit": unit, "meaning": LAYERS[name]})
         table = file.create_group("frames")
@@ -135,30 +140,92 @@ def write_pack(
         file.attrs["provenance"] = json.dumps(provenance)
 
 
+def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Whole pictures, some at a time."""
+    return max(1, min(shape[0], _CHUNK_BYTES // (4 * shape[1] * shape[2]))), *shape[1:]
+
+
 def read_pack(path: Path) -> Pack:
     """Read a pack; raises `InputError` when the file is not one, is empty or holds a NaN."""
-    path = require_file(path)
-    try:
-        with h5py.File(path) as file:
-            images = np.asarray(file["images"][()], dtype=np.float32)
-            columns = {name: _column(file["frames"][name], name) for name in FRAME_COLUMNS}
-            provenance = dict(json.loads(file.attrs["provenance"]))
-            shapes = {name: (file[name].shape, str(file[name].attrs["unit"])) for name in LAYERS if name in file}
-        frames = pd.DataFrame(columns)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a pack of pictures ({error}); packs are written by `galclass render`") from error
-    if images.ndim != 3 or len(images) == 0 or len(images) != len(frames):
-        raise InputError(
-            f"{path}: {images.shape} pictures and {len(frames)} rows; a pack needs one row a picture, at least one"
-        )
-    for name, (shape, _) in shapes.items():
-        if shape != images.shape:
-            raise InputError(f"{path}: {name} has the shape {shape}, the pictures {images.shape}; render it again")
-    if not np.isfinite(images).all():
-        raise InputError(f"{path}: a picture holds NaN or infinite pixels; render it again")
-    return Pack(images, frames, provenance, path)
+    file = PackFile(path)
+    return Pack(file.pictures("images"), file.frames(), file.provenance, file.path)
 
 
-def _column(dataset: h5py.Dataset, name: str) -> np.ndarray:
-    """One column of the table as numbers or as text."""
-    return dataset.asstr()[()].astype(object) if name in _TEXT else dataset[()]
+class PackFile:
+    """A pack on disk, to be read some frames at a time.
+
+    Attributes
+    ----------
+    path : the file
+    shape : number of pictures, ny, nx
+    provenance : what the pack was made from
+
+    Raises
+    ------
+    InputError
+        The file is not a pack, or is empty; later, when a picture that is read holds a NaN.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = require_file(path)
+        with self._open() as file:
+            if file["images"].dtype.kind != "f":
+                raise ValueError("images are no numbers")
+            self.shape = tuple(file["images"].shape)
+            self.provenance = dict(json.loads(file.attrs["provenance"]))
+            self._layers = {name: (file[name].shape, str(file[name].attrs["unit"])) for name in LAYERS if name in file}
+            rows = {name: len(file["frames"][name]) for name in FRAME_COLUMNS}
+        self._check(rows)
+
+    def _check(self, rows: dict[str, int]) -> None:
+        path, shape, count = self.path, self.shape, max(rows.values())
+        if min(rows.values()) != count:
+            raise _not_a_pack(path, ValueError("columns of different lengths"))
+        if len(shape) != 3 or shape[0] == 0 or shape[0] != count:
+            raise InputError(f"{path}: {shape} pictures and {count} rows; a pack needs one row a picture, at least one")
+        for name, (other, _) in self._layers.items():
+            if other != shape:
+                raise InputError(f"{path}: {name} has the shape {other}, the pictures {shape}; render it again")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def pictures(self, layer: str, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Pictures first to last (not included) of images, flux or deep, float32, shape (n, ny, nx), as in `Pack`."""
+        if layer == "deep" and layer not in self._layers:
+            layer = "flux"
+        if layer == "flux" and layer not in self._layers:
+            return unstretch(self.pictures("images", first, last), depth_dex(self.provenance)).astype(np.float32)
+        with self._open() as file:
+            pictures = np.asarray(file[layer][first:last], dtype=np.float32)
+        if not np.isfinite(pictures).all():
+            raise InputError(f"{self.path}: a picture holds NaN or infinite pixels; render it again")
+        return pictures
+
+    def frames(self, first: int = 0, last: int | None = None) -> pd.DataFrame:
+        """Rows first to last (not included) of the table."""
+        with self._open() as file:
+            return pd.DataFrame({name: _column(file["frames"][name], name, first, last) for name in FRAME_COLUMNS})
+
+    @contextmanager
+    def _open(self) -> Iterator[h5py.File]:
+        """The file; what is missing or odd in it is one line."""
+        try:
+            with h5py.File(self.path) as file:
+                yield file
+        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise _not_a_pack(self.path, error) from error
+
+
+def _not_a_pack(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path}: not a pack of pictures ({error}); packs are written by `galclass render`")
+
+
+def depth_dex(provenance: dict) -> float:
+    """Decades that the pictures of a pack reach below their peak, from its provenance."""
+    return float(provenance.get("settings", {}).get("depth_dex", 3.0))
+
+
+def _column(dataset: h5py.Dataset, name: str, first: int, last: int | None) -> np.ndarray:
+    """Rows of one column of the table as numbers or as text."""
+    return dataset.asstr()[first:last].astype(object) if name in _TEXT else dataset[first:last]

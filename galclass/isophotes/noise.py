@@ -89,8 +89,9 @@ def variogram(standard: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.n
     squares, weights = [], []
     for right, up in _LAGS:
         ny, nx = valid.shape
-        here = np.s_[: ny - up, max(-right, 0) : nx - max(right, 0)]
-        there = np.s_[up:, max(right, 0) : nx - max(-right, 0)]
+        # A lag longer than a narrow strip of pixels leaves nothing of it, not its other end.
+        here = np.s_[: max(ny - up, 0), max(-right, 0) : max(nx - max(right, 0), 0)]
+        there = np.s_[up:, max(right, 0) : max(nx - max(-right, 0), 0)]
         both = valid[here] & valid[there]
         pairs = np.count_nonzero(both)
         difference = (standard[here] - standard[there])[both]

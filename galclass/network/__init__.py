@@ -1,16 +1,17 @@
-"""The thesis's network, and trained networks as files: architecture, weights and a card.
+"""The networks: the thesis's, and the trusted classifier; built, calibrated, and kept as files.
 
-A trained network is a folder of three files. ``model.json`` is the architecture as Keras writes it, not
-compiled; ``model.weights.h5`` holds the weights; ``card.json`` says what the network is for (classes,
-preprocessing, metrics, provenance) and carries the digests of the other two. Networks are exchanged between
-strangers and Keras's own loaders are no security boundary, so `read` never calls one: it parses the
-architecture against an allow-list, checks the weights as plain arrays, and rebuilds the network with `build`,
-the code that built it in the first place.
+Trained networks are a folder. ``model.json`` is the architecture as Keras writes it, not compiled;
+``model.weights.h5``, or ``member_1.weights.h5`` and so on for an ensemble, hold the weights; ``card.json`` says what
+they are for (kind, classes, preprocessing, calibration, metrics, provenance) and carries the digests of the others.
+Networks are exchanged between strangers and Keras's own loaders are no security boundary, so `read` never calls one:
+it parses the architecture against an allow-list, checks the weights as plain arrays, and rebuilds the network with
+`build`, the code that built it in the first place.
 """
 
 from galclass.network.architecture import parse_architecture, weight_shapes
 from galclass.network.building import (
     CLASSES,
+    TRUSTED_CLASSES,
     build,
     fix_seeds,
     load_keras,
@@ -18,28 +19,41 @@ from galclass.network.building import (
     thesis_layers,
     thesis_network,
     threads,
+    trusted_layers,
 )
-from galclass.network.classifier import Classifier, Predictions, open_classifier
+from galclass.network.calibration import Calibration, fit_temperature
+from galclass.network.classifier import Classifier, Predictions, TrustedClassifier, ensemble_mean, open_classifier
 from galclass.network.files import CARD_FILE, read, write
-from galclass.network.orientation import aligned, position_angles
+from galclass.network.gauge import faded, fit_gauge
+from galclass.network.unrolling import MAP_SHAPE, galaxy_ellipses, places, unrolled
 
 __all__ = [
     "CARD_FILE",
     "CLASSES",
+    "MAP_SHAPE",
+    "TRUSTED_CLASSES",
+    "Calibration",
     "Classifier",
     "Predictions",
-    "aligned",
+    "TrustedClassifier",
     "build",
+    "ensemble_mean",
+    "faded",
+    "fit_gauge",
+    "fit_temperature",
     "fix_seeds",
+    "galaxy_ellipses",
     "load_keras",
     "open_classifier",
     "parse_architecture",
-    "position_angles",
+    "places",
     "predict",
     "read",
     "thesis_layers",
     "thesis_network",
     "threads",
+    "trusted_layers",
+    "unrolled",
     "weight_shapes",
     "write",
 ]

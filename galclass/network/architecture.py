@@ -37,24 +37,29 @@ _WEIGHTED = {
         ]
     ),
 }
+_PADDINGS, _POOLINGS = ("valid", "same"), ("MaxPooling2D", "AveragePooling2D")
 #: What may vary in each kind of layer: the key in the file and the check of its value, a range or a set of
 #: words.
 _FREE = {
     "InputLayer": {"batch_shape": "shape"},
-    "Conv2D": {"filters": (1, 1024), "kernel_size": "square", "activation": ("relu",)},
-    "MaxPooling2D": {"pool_size": "square", "strides": "square"},
+    "Conv2D": {
+        "filters": (1, 1024), "kernel_size": "window", "strides": "window", "padding": _PADDINGS,
+        "activation": ("relu", "linear"),
+    },
+    "MaxPooling2D": {"pool_size": "window", "strides": "window", "padding": _PADDINGS},
+    "AveragePooling2D": {"pool_size": "window", "strides": "window", "padding": _PADDINGS},
     "Dropout": {"rate": "rate"},
     "Flatten": {},
-    "Dense": {"units": (1, 65536), "activation": ("relu", "softmax")},
-}
+    "Dense": {"units": (1, 65536), "activation": ("relu", "softmax", "linear")},
+}  # fmt: skip
 #: What may not vary, with the only value allowed: the one that `build` gives.
 _FIXED = {
     "InputLayer": {"dtype": "float32", "sparse": False, "ragged": False, "optional": False},
     "Conv2D": {
-        **_COMMON, **_WEIGHTED, "strides": [1, 1], "padding": "valid", "data_format": "channels_last",
-        "dilation_rate": [1, 1], "groups": 1,
+        **_COMMON, **_WEIGHTED, "data_format": "channels_last", "dilation_rate": [1, 1], "groups": 1,
     },
-    "MaxPooling2D": {**_COMMON, "padding": "valid", "data_format": "channels_last"},
+    "MaxPooling2D": {**_COMMON, "data_format": "channels_last"},
+    "AveragePooling2D": {**_COMMON, "data_format": "channels_last"},
     "Dropout": {**_COMMON, "seed": None, "noise_shape": None},
     "Flatten": {**_COMMON, "data_format": "channels_last"},
     "Dense": {**_COMMON, **_WEIGHTED, "quantization_config": None},
@@ -83,7 +88,7 @@ def parse_architecture(tree: Any, path: Path) -> list[dict]:
     found = config.get("layers")
     if not isinstance(found, list) or not 2 <= len(found) <= MAXIMUM_LAYERS:
         raise InputError(f"{path}: layers must be a list of 2 to {MAXIMUM_LAYERS} layers")
-    layers = [_parse_layer(layer, f"{path}: layer {number}") for number, layer in enumerate(found, start=1)]
+    layers = [parse_layer(layer, f"{path}: layer {number}") for number, layer in enumerate(found, start=1)]
     weight_shapes(layers, path)
     return layers
 
@@ -111,7 +116,8 @@ def _allow(found: dict, keys: set[str], where: str) -> None:
         raise InputError(f"{where}: unknown key {shown(unknown[0])}; allowed are {', '.join(sorted(keys))}")
 
 
-def _parse_layer(tree: Any, where: str) -> dict:
+def parse_layer(tree: Any, where: str) -> dict:
+    """One layer as plain data from its Keras 3 description; `where` begins the messages."""
     kind = tree.get("class_name") if isinstance(tree, dict) else None
     if not isinstance(kind, str) or kind not in _FREE:
         raise InputError(f"{where}: {shown(kind)} is not allowed; allowed are {', '.join(_FREE)}")
@@ -128,35 +134,29 @@ def _parse_layer(tree: Any, where: str) -> dict:
         if key not in free and config.get(key, value) != value:
             raise InputError(f"{where} ({kind}): {key} is {shown(config[key])}; allowed is {shown(value)}")
     checked = {key: _checked(config.get(key), rule, f"{where} ({kind}): {key}") for key, rule in free.items()}
-    return _as_layer(kind, checked, where)
+    return _as_layer(kind, checked)
 
 
-def _as_layer(kind: str, checked: dict, where: str) -> dict:
-    """A layer as `build` takes it: shape without the batch, strides of a pooling equal to its size."""
+def _as_layer(kind: str, checked: dict) -> dict:
+    """A layer as `build` takes it: shape without the batch, and nothing that Keras would take by default."""
     if kind == "InputLayer":
         return {"class": kind, "shape": checked["batch_shape"]}
-    if checked.pop("strides", None) != checked.get("pool_size"):
-        raise InputError(f"{where} ({kind}): strides must equal pool_size")
-    return {"class": kind, **checked}
+    usual = {"strides": checked.get("pool_size", 1), "padding": "valid"}
+    return {"class": kind, **{key: value for key, value in checked.items() if usual.get(key) != value}}
 
 
 def _checked(value: Any, rule: Any, what: str) -> Any:
     """The value, once it keeps its rule: a range of whole numbers, a set of words, or a named form."""
     if rule == "shape":
-        whole = isinstance(value, list) and len(value) == 4 and all(type(v) is int for v in value[1:])
-        if not whole or value[0] is not None or value[1] != value[2] or not 8 <= value[1] <= 1024 or value[3] != 1:
-            raise InputError(f"{what} is {shown(value)}; allowed is [null, n, n, 1] with n from 8 to 1024")
+        whole = isinstance(value, list) and len(value) == 4 and all(type(v) is int and v >= 1 for v in value[1:])
+        if not whole or value[0] is not None or not 8 <= max(value[1:3]) <= 1024 or value[3] > 256:
+            raise InputError(f"{what} is {shown(value)}; allowed is [null, ny, nx, channels], up to 1024, 1024 and 256")
         return tuple(value[1:])
-    if rule == "square":
-        if (
-            not isinstance(value, list)
-            or len(value) != 2
-            or value[0] != value[1]
-            or type(value[0]) is not int
-            or not 1 <= value[0] <= 15
-        ):
-            raise InputError(f"{what} is {shown(value)}; allowed is [n, n] with n from 1 to 15")
-        return value[0]
+    if rule == "window":
+        whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int and 1 <= v <= 31 for v in value)
+        if not whole:
+            raise InputError(f"{what} is {shown(value)}; allowed is [n, m] with n and m from 1 to 31")
+        return value[0] if value[0] == value[1] else tuple(value)
     if rule == "rate":
         if type(value) not in (int, float) or not 0 <= value < 1:
             raise InputError(f"{what} is {shown(value)}; allowed is 0 to below 1")
@@ -191,14 +191,23 @@ def weight_shapes(layers: list[dict], path: Path) -> list[tuple[tuple[int, ...],
     return shapes
 
 
+def output_shape(layers: list[dict], path: Path) -> tuple[int, ...]:
+    """Shape of what the last of some layers gives, without the batch; the first is the InputLayer."""
+    shape = layers[0]["shape"]
+    for number, layer in enumerate(layers[1:], start=2):
+        shape, _ = _follow(shape, layer, f"{path}: layer {number} ({layer['class']})")
+    return shape
+
+
+def sides_of(window: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width of a window of plain data: one number for a square."""
+    return (window, window) if isinstance(window, int) else tuple(window)
+
+
 def _follow(shape: tuple[int, ...], layer: dict, where: str) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
     """Shape of a layer's output and of its weights, from the shape of its input."""
     kind = layer["class"]
-    if (
-        kind == "InputLayer"
-        or (kind in ("Conv2D", "MaxPooling2D", "Flatten")) != (len(shape) == 3)
-        and kind != "Dropout"
-    ):
+    if kind == "InputLayer" or (kind in ("Conv2D", *_POOLINGS, "Flatten")) != (len(shape) == 3) and kind != "Dropout":
         raise InputError(f"{where}: cannot stand here, after a layer of shape {shape}")
     if kind == "Dropout":
         return shape, ()
@@ -206,16 +215,15 @@ def _follow(shape: tuple[int, ...], layer: dict, where: str) -> tuple[tuple[int,
         return (math.prod(shape),), ()
     if kind == "Dense":
         return (layer["units"],), ((shape[0], layer["units"]), (layer["units"],))
-    height, width, channels = shape
-    if kind == "MaxPooling2D":
-        size = layer["pool_size"]
-        output, weights = (height // size, width // size, channels), ()
+    *sides, channels = shape
+    if kind in _POOLINGS:
+        size, filters, weights = sides_of(layer["pool_size"]), channels, ()
+        steps = sides_of(layer.get("strides", layer["pool_size"]))
     else:
-        size, filters = layer["kernel_size"], layer["filters"]
-        output, weights = (
-            (height - size + 1, width - size + 1, filters),
-            ((size, size, channels, filters), (filters,)),
-        )
+        size, filters, steps = sides_of(layer["kernel_size"]), layer["filters"], sides_of(layer.get("strides", 1))
+        weights = ((*size, channels, filters), (filters,))
+    lost = (0, 0) if layer.get("padding") == "same" else [n - 1 for n in size]
+    output = (*(-(-(side - less) // step) for side, less, step in zip(sides, lost, steps, strict=True)), filters)
     if min(output) < 1:
         raise InputError(f"{where}: nothing is left of a layer of shape {shape}")
     return output, weights

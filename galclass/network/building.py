@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from galclass.network.orientation import aligned
+from galclass.network.unrolling import MAP_SHAPE, PLACES
 
 #: Learning rate of Adadelta in the thesis's Keras (Zeiler 2012, arXiv:1212.5701); Keras 3 would use 0.001.
 THESIS_LEARNING_RATE = 1.0
 
-#: The classes of the thesis in the order of its class numbers 1, 2, 3.
+#: The classes of the thesis in the order of its class numbers 1, 2, 3, and those of the trusted classifier.
 CLASSES = ("oval", "rectangle", "obround")
+TRUSTED_CLASSES = (*CLASSES, "none")
 
 
 def load_keras() -> Any:
@@ -81,6 +82,28 @@ def thesis_layers(pixels: int, classes: int) -> list[dict]:
     ]
 
 
+def trusted_layers(classes: int = len(TRUSTED_CLASSES)) -> list[dict]:
+    """The layers of the trusted classifier as plain data: convolutions round the rings of an unrolled galaxy.
+
+    All rings are channels of one row, so that the first layer sees every radius at once. What a galaxy's orientation
+    changes is where on the row its pattern begins; the average over the whole row at the end forgets that.
+    """
+    return [
+        {"class": "InputLayer", "shape": MAP_SHAPE},
+        {"class": "Conv2D", "filters": 48, "kernel_size": (1, 9), "activation": "relu"},
+        {"class": "AveragePooling2D", "pool_size": (1, 2)},
+        {"class": "Conv2D", "filters": 64, "kernel_size": (1, 7), "activation": "relu"},
+        {"class": "AveragePooling2D", "pool_size": (1, 2)},
+        {"class": "Conv2D", "filters": 64, "kernel_size": (1, 3), "activation": "relu"},
+        {"class": "AveragePooling2D", "pool_size": (1, PLACES // 4)},
+        {"class": "Flatten"},
+        {"class": "Dropout", "rate": 0.2},
+        {"class": "Dense", "units": 64, "activation": "relu"},
+        {"class": "Dropout", "rate": 0.2},
+        {"class": "Dense", "units": classes, "activation": "softmax"},
+    ]
+
+
 def build(layers: list[dict]) -> Any:
     """A Keras model, not compiled, from layers as plain data (see `thesis_layers`).
 
@@ -95,10 +118,12 @@ def build(layers: list[dict]) -> Any:
     return keras.Sequential(parts, name="galclass")
 
 
-_SNAKE_CASE = {
+#: How Keras writes the names of classes of layers in files.
+SNAKE_CASE = {
     "InputLayer": "input_layer",
     "Conv2D": "conv2d",
     "MaxPooling2D": "max_pooling2d",
+    "AveragePooling2D": "average_pooling2d",
     "Dropout": "dropout",
     "Flatten": "flatten",
     "Dense": "dense",
@@ -110,7 +135,7 @@ def layer_names(layers: list[dict]) -> list[str]:
     seen: Counter[str] = Counter()
     names = []
     for layer in layers:
-        name = _SNAKE_CASE[layer["class"]]
+        name = SNAKE_CASE[layer["class"]]
         names.append(f"{name}_{seen[name]}" if seen[name] else name)
         seen[name] += 1
     return names
@@ -139,7 +164,10 @@ def thesis_network(pixels: int, classes: int, learning_rate: float = THESIS_LEAR
     return model
 
 
-def predict(model: Any, images: np.ndarray, batch_size: int) -> np.ndarray:
-    """Probabilities (n, classes), float64, of pictures (n, p, p) between 0 and 1, at any position angle."""
-    pictures = aligned(images)[..., None]
-    return np.asarray(model.predict(pictures, batch_size=batch_size, verbose=0), dtype=float)
+def predict(model: Any, inputs: np.ndarray, batch_size: int) -> np.ndarray:
+    """Probabilities (n, classes), float64, of inputs (n, ny, nx, channels), or of pictures (n, ny, nx)."""
+    inputs = np.asarray(inputs)
+    inputs = inputs[..., None] if inputs.ndim == 3 else inputs
+    # Slices of the array, batch by batch: Keras's own `predict` would copy the whole array first and then every batch.
+    batches = [inputs[first : first + batch_size] for first in range(0, len(inputs), batch_size)]
+    return np.concatenate([model.predict_on_batch(batch) for batch in batches]).astype(float)

@@ -1,5 +1,6 @@
-"""A trained network ready for use: from pictures to the probabilities of the classes."""
+"""Trained networks ready for use: from pictures to the probabilities of the classes."""
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,11 @@ import pandas as pd
 from galclass import images
 from galclass.errors import InputError
 from galclass.network.building import predict
-from galclass.network.files import read
+from galclass.network.calibration import Calibration, read_calibration
+from galclass.network.files import CARD_FILE, read
+from galclass.network.gauge import faded
+from galclass.network.saliency import attribution
+from galclass.network.unrolling import framed, mirrored, unrolled
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Predictions:
     classes : names of the classes
     probabilities : float64, shape (n, classes)
     domain_distance : float64, shape (n,)
-        How far each picture lies from those the network was trained on; None where the network cannot tell.
+        How far each picture lies from those the network was trained on, 1 being the edge; None where the network
+        cannot tell.
     """
 
     classes: list[str]
@@ -39,9 +45,12 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network from a folder, with the preparation of pictures that it was trained with."""
+    """Networks from a folder, with the preparation of pictures that they were trained with.
 
-    model: Any
+    Pictures become inputs (`inputs`, `file_inputs`), and inputs become answers (`answer`); `predict` does both.
+    """
+
+    models: list[Any]
     card: dict
 
     @property
@@ -51,13 +60,18 @@ class Classifier:
 
     @property
     def kind(self) -> str:
-        """The network of the thesis, or the trusted ensemble."""
-        return "thesis"
+        """thesis (one network of pictures) or trusted (an ensemble for unrolled galaxies)."""
+        return self.card["kind"]
 
-    @property
-    def layer(self) -> str:
-        """The pictures of a pack that it looks at: images (stretched) or flux."""
-        return "images"
+    def predict(self, pictures: np.ndarray, batch_size: int) -> Predictions:
+        """Classify pictures (n, ny, nx) of the layer it looks at."""
+        return self.answer(self.inputs(pictures), batch_size)
+
+
+class ThesisClassifier(Classifier):
+    """The network of the thesis: stretched pictures of one size, as they come."""
+
+    layer = "images"
 
     def check(self, pixels: tuple[int, int], depth_dex: float | None, path: Path) -> None:
         """Raise `InputError` unless pictures of (ny, nx) pixels and this stretch are what it was trained on."""
@@ -73,17 +87,21 @@ class Classifier:
                 f"{path}: pictures {depth_dex} dex deep, the network was trained on {trained} dex; set render.depth_dex"
             )
 
-    @cached_property
+    @property
     def _depth_dex(self) -> float | None:
         return self.card["preprocessing"].get("depth_dex")
 
-    def predict(self, pictures: np.ndarray, batch_size: int) -> Predictions:
-        """Classify pictures (n, ny, nx) of the layer it looks at."""
-        return Predictions(self.classes, predict(self.model, pictures, batch_size))
+    def inputs(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (n, p, p) between 0 and 1 as they are."""
+        return np.asarray(pictures, dtype=np.float32)
 
-    def predict_file(self, path: Path, batch_size: int) -> Predictions:
-        """Classify one picture (PNG, JPEG or FITS) of any size."""
-        return self.predict(self._prepared(*images.read_picture(path), path)[None], batch_size)
+    def file_inputs(self, path: Path) -> np.ndarray:
+        """One picture file (PNG, JPEG or FITS) of any size, shape (p, p)."""
+        return self._prepared(*images.read_picture(path), path)
+
+    def answer(self, inputs: np.ndarray, batch_size: int) -> Predictions:
+        """Classes of inputs (n, p, p)."""
+        return Predictions(self.classes, predict(self.models[0], inputs, batch_size))
 
     def _prepared(self, picture: np.ndarray, is_flux: bool, path: Path) -> np.ndarray:
         """A picture (ny, nx) as the network expects it: the central square, the right size, 0 to 1.
@@ -106,6 +124,58 @@ class Classifier:
         return ((small - small.min()) / span).astype(np.float32)
 
 
-def open_classifier(folder: Path) -> Classifier:
-    """The network in a folder, read by `read`; raises `InputError` when it cannot be used."""
-    return Classifier(*read(folder))
+class TrustedClassifier(Classifier):
+    """An ensemble of networks for unrolled galaxies, calibrated, with a gauge of how far a picture is from its own."""
+
+    layer = "flux"
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Temperature, offsets and gauge."""
+        return read_calibration(self.card["calibration"], len(self.classes), Path(CARD_FILE))
+
+    def check(self, pixels: tuple[int, int], depth_dex: float | None, path: Path) -> None:
+        """Any size and stretch will do."""
+
+    def inputs(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (n, ny, nx), in any unit and stretch, unrolled: shape (n, *MAP_SHAPE)."""
+        return unrolled(pictures)
+
+    def file_inputs(self, path: Path) -> np.ndarray:
+        """One picture file (PNG, JPEG or FITS) of any size, unrolled: shape MAP_SHAPE."""
+        picture, is_flux = images.read_picture(path)
+        colours = None if is_flux else np.asarray(images.read_colour(path), dtype=float)
+        if colours is not None and images.is_false_colour(colours):
+            print(f"{path}: read as false colour, by the palette of LEDA 074886's picture", file=sys.stderr)
+            picture = images.false_colour_brightness(colours, min(picture.shape))
+        return unrolled(framed(picture)[None])[0]
+
+    def answer(self, inputs: np.ndarray, batch_size: int) -> Predictions:
+        """Classes of unrolled galaxies (n, *MAP_SHAPE): the same for a galaxy and its mirror image."""
+        found = self.calibration.probabilities(self.mean(inputs, batch_size))
+        distance = self.calibration.gauge.distance(inputs)
+        return Predictions(self.classes, faded(found, distance, self.classes.index("none")), distance)
+
+    def mean(self, inputs: np.ndarray, batch_size: int) -> np.ndarray:
+        """Mean probabilities of the members over each galaxy and its mirror image, before calibration."""
+        return ensemble_mean(self.models, inputs, batch_size)
+
+    def saliency(self, inputs: np.ndarray, name: str = "rectangle") -> np.ndarray:
+        """What each place of each ring adds to the probability of a class, shape (n, RINGS, PLACES)."""
+        return attribution(self.models, inputs, self.classes.index(name))
+
+
+def ensemble_mean(models: list[Any], maps: np.ndarray, batch_size: int) -> np.ndarray:
+    """Mean probabilities (n, classes) of networks over each map (n, *MAP_SHAPE) and its mirror image."""
+    sides = (maps, mirrored(maps))
+    return sum(predict(model, side, batch_size) for model in models for side in sides) / (2 * len(models))
+
+
+def open_classifier(folder: Path) -> ThesisClassifier | TrustedClassifier:
+    """The classifier in a folder, read by `read`; raises `InputError` when it cannot be used."""
+    models, card = read(folder)
+    if card["kind"] == "thesis":
+        return ThesisClassifier(models, card)
+    classifier = TrustedClassifier(models, card)
+    read_calibration(card["calibration"], len(card["classes"]), Path(folder) / CARD_FILE)
+    return classifier

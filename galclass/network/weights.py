@@ -1,6 +1,8 @@
 """Weights from elsewhere, read as plain arrays: everything that the architecture does not ask for is refused."""
 
+import contextlib
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,22 @@ def read_weights(content: bytes, layers: list[dict], path: Path) -> list[np.ndar
         virtual, chunked or filtered storage, another shape or type than the architecture asks for, or a value
         not finite.
     """
+    with opened(content, path) as file:
+        return list(arrays(file, _weights_tree(layers, path), path))
+
+
+@contextlib.contextmanager
+def opened(content: bytes, path: Path) -> Iterator[Any]:
+    """The HDF5 file that these bytes are; whatever HDF5 stumbles over in the block is one `InputError`."""
     import h5py
 
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            return list(_arrays(file, _weights_tree(layers, path), path))
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: damaged weights ({shown(str(error))}); train the network again") from error
+            yield file
+    except InputError:
+        raise
+    except Exception as error:  # damage surfaces in HDF5 as errors of many kinds
+        raise InputError(f"{path}: damaged weights ({shown(str(error))}); write them again") from error
 
 
 def _weights_tree(layers: list[dict], path: Path) -> dict:
@@ -39,22 +50,36 @@ def _weights_tree(layers: list[dict], path: Path) -> dict:
     return {"layers": tree, "vars": {}}
 
 
-def _arrays(group: Any, tree: dict, path: Path) -> Iterator[np.ndarray]:
-    """Walk the groups that must be there and refuse everything else; hard links only: nothing leads out."""
-    import h5py
+def arrays(group: Any, tree: dict, path: Path) -> Iterator[np.ndarray]:
+    """Walk the groups that must be there and refuse everything else; hard links only: nothing leads out.
 
+    Parameters
+    ----------
+    group : h5py.Group
+    tree : dict
+        By name: the tree of a group (dict) or the shape of an array (tuple).
+
+    Yields
+    ------
+    float32 arrays in the order of the tree.
+    """
     if len(group) != len(tree):
         raise InputError(f"{path}: {group.name} holds {len(group)} entries, the architecture asks for {len(tree)}")
     for name, wanted in tree.items():
-        kind = h5py.Group if isinstance(wanted, dict) else h5py.Dataset
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink) or group.get(name, getclass=True) is not kind:
-            raise InputError(
-                f"{path}: {name} in {group.name} must be a plain {kind.__name__.lower()}, no link, and present"
-            )
-        if kind is h5py.Group:
-            yield from _arrays(group[name], wanted, path)
+        if isinstance(wanted, dict):
+            yield from arrays(plain(group, name, "Group", path), wanted, path)
         else:
-            yield _array(group[name], wanted, path)
+            yield _array(plain(group, name, "Dataset", path), wanted, path)
+
+
+def plain(group: Any, name: str, kind: str, path: Path) -> Any:
+    """The group or array ("Group", "Dataset") of that name, once its link is known to lead nowhere else."""
+    import h5py
+
+    hard = isinstance(group.get(name, getlink=True), h5py.HardLink)
+    if not hard or group.get(name, getclass=True) is not getattr(h5py, kind):
+        raise InputError(f"{path}: {name} in {group.name} must be a plain {kind.lower()}, no link, and present")
+    return group[name]
 
 
 def _array(dataset: Any, shape: tuple[int, ...], path: Path) -> np.ndarray:
@@ -64,6 +89,8 @@ def _array(dataset: Any, shape: tuple[int, ...], path: Path) -> np.ndarray:
         raise InputError(
             f"{path}: {dataset.name} is {dataset.dtype} {dataset.shape}; the architecture asks for float32 {shape}"
         )
+    if dataset.id.get_storage_size() != 4 * math.prod(shape):
+        raise InputError(f"{path}: {dataset.name} was never written whole; export the weights again")
     array = dataset[()]
     if not np.isfinite(array).all():
         raise InputError(f"{path}: {dataset.name} holds NaN or infinite weights; train the network again")

@@ -14,7 +14,6 @@ import numpy as np
 from galclass import config, images, provenance, ruler, segmentation, telescope, units
 from galclass.errors import InputError
 from galclass.files import atomic, write_text
-from galclass.reference.false_colour import false_colour_brightness
 from galclass.reference.model import (
     BUILT_IN,
     apparent_magnitude,
@@ -115,7 +114,7 @@ def _from_file(path: Path, palette: str, render_settings: dict) -> _Made:
         raise InputError(f"reference.palette: found {palette!r}; allowed are {', '.join(PALETTES)}")
     values, is_flux = images.read_picture(path)
     if palette == "leda_false_colour":
-        values = false_colour_brightness(_colours(path, is_flux), render_settings["pixels"])
+        values = images.false_colour_brightness(_colours(path, is_flux), render_settings["pixels"])
     else:
         values = images.resampled(values, render_settings["pixels"], conserve=is_flux)
     if not np.ptp(values) > 0 or not values.max() > 0:

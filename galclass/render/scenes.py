@@ -45,7 +45,8 @@ def galaxy(file: Path, run: str, observatory: Observatory, types: Sequence[int])
     views = sphere_views(settings["views"], settings["seed"], run, file.stem)
     deep = observatory.deep(stars, time_gyr, views, field_kpc, folded)
     exposures = observatory.expose(deep, field_kpc, r_eff, (run, file.stem))
-    return Frames(exposures, _table(views, run, file.stem, time_gyr, field_kpc, r_eff, exposures, observatory))
+    table = _table(views, run, file.stem, time_gyr, field_kpc, r_eff, exposures, observatory)
+    return Frames(exposures, table.assign(galaxies=1 if companion is None else 2))
 
 
 def film(file: Path, run: str, observatory: Observatory, types: Sequence[int]) -> Frames:
@@ -91,4 +92,4 @@ def _table(
     columns |= {"view_x": view_x, "view_y": view_y, "view_z": view_z, "roll_deg": np.rad2deg(views.rolls)}
     columns |= {"pixel_kpc": pixel_kpc, "pixel_arcsec": pixel_kpc * observatory.arcsec_per_kpc}
     columns |= {"effective_radius_kpc": r_eff, "snr": exposures.snr}
-    return pd.DataFrame(columns | {"seed": observatory.settings["seed"], "label": ""})
+    return pd.DataFrame(columns | {"galaxies": 1, "seed": observatory.settings["seed"], "label": ""})

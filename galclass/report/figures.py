@@ -5,7 +5,7 @@ import pandas as pd
 
 from galclass import plotstyle
 from galclass.isophotes import B4_LIMITS, B6_LIMITS
-from galclass.network import CLASSES
+from galclass.network import CLASSES, TRUSTED_CLASSES
 
 #: Contours of a picture, at equal steps of the logarithm between the faintest and the brightest pixel.
 _CONTOURS = np.linspace(0.2, 0.9, 6)
@@ -49,9 +49,9 @@ def plot_labels(table: pd.DataFrame, ax) -> None:
 
 def plot_fractions(fractions: pd.DataFrame, ax, title: str) -> None:
     """Share of each class against time, stacked."""
-    shares = [fractions[name] for name in CLASSES]
-    colours = [plotstyle.CLASS_COLOURS[name] for name in CLASSES]
-    ax.stackplot(fractions["time_gyr"], shares, labels=CLASSES, colors=colours, alpha=0.85)
+    shares = [fractions[name] for name in TRUSTED_CLASSES]
+    colours = [plotstyle.CLASS_COLOURS[name] for name in TRUSTED_CLASSES]
+    ax.stackplot(fractions["time_gyr"], shares, labels=TRUSTED_CLASSES, colors=colours, alpha=0.85)
     ax.set(xlabel="time [Gyr]", ylabel="share of views", ylim=(0, 1), title=title)
     ax.margins(x=0)
 
@@ -61,6 +61,21 @@ def plot_pair(pictures: list[np.ndarray], axes) -> None:
     titles = ("best candidate", "reference", "candidate, aligned", "reference, aligned")
     for picture, title, ax in zip(pictures, titles, axes, strict=True):
         plot_picture(picture / picture.max(), ax, title)
+
+
+def plot_saliency(picture: np.ndarray, place: tuple[np.ndarray, np.ndarray], added: np.ndarray, ax, title: str) -> None:
+    """A picture (ny, nx), and over it what each place x, y (rings, places) adds to the probability of a rectangle."""
+    ax.imshow(picture, origin="lower", cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+    largest = np.abs(added).max() or 1.0
+    strength = np.abs(added).ravel() / largest
+    ax.scatter(
+        *(values.ravel() for values in place), c=added.ravel(), s=14.0 * strength, cmap="coolwarm", vmin=-largest,
+        vmax=largest, linewidths=0,
+    )  # fmt: skip
+    ny, nx = picture.shape
+    ax.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5))
+    ax.set_title(title, fontsize=8)
+    ax.set_axis_off()
 
 
 def plot_overview(film: np.ndarray, times_gyr: np.ndarray, candidate: np.ndarray, reference: np.ndarray, axes) -> None:

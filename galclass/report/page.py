@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from galclass import __version__, images, plotstyle, verify
+from galclass import __version__, images, network, plotstyle, train, verify
 from galclass.config import ROOT
 from galclass.files import atomic, write_text
 from galclass.report import figures, tables
 from galclass.report.results import Results, read
-from galclass.train.thesis import plot_curves
 
 _FOLDER = ROOT / "workflow" / "report"
 _FILM_FRAMES = 8
 _REMNANT_VIEWS = 8
 _OVERVIEW_FRAMES = 5
+_SALIENT = 6
 
 
 def run(folder: Path, settings: dict, output: Path) -> None:
@@ -42,12 +42,12 @@ def run(folder: Path, settings: dict, output: Path) -> None:
     print(_headline_text(values["headlines"], output), end="")
 
 
-def render(values: dict) -> str:
-    """The page as HTML; every text in it is escaped."""
+def render(values: dict, template: str = "index.html.j2") -> str:
+    """A page as HTML from a template of workflow/report; every text in it is escaped."""
     loader = jinja2.FileSystemLoader(_FOLDER)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["percent"] = lambda rate: f"{100 * rate:.1f} %"
-    return environment.get_template("index.html.j2").render(values)
+    return environment.get_template(template).render(values)
 
 
 def _values(results: Results, settings: dict) -> dict:
@@ -62,11 +62,12 @@ def _values(results: Results, settings: dict) -> dict:
         **_figures(results),
         **_numbers(results),
         "gates": tables.gates(results),
+        "trained": tables.trained(results.metrics),
         "confusion": tables.confusion(results.metrics),
         "classified": tables.classified(results),
         "measured": tables.measured(results),
         "candidates": tables.candidates(results),
-        "expected": tables.expected(thesis, results, settings),
+        "expected": tables.expected(thesis, results),
         "origin": _origin(results),
     }
 
@@ -87,9 +88,10 @@ def _figures(results: Results) -> dict:
         ],
         "shapes": _shapes(results.shapes),
         "labels": _figure(5.5, 3.6, lambda ax: figures.plot_labels(results.labels, ax)),
-        "curves": _figure(8.0, 2.8, lambda axes: plot_curves(results.history, axes), ncols=2),
+        "curves": _training(results),
         "fractions": _fractions(results),
         "pair": _pair(results),
+        "saliency": _saliency(results),
     }
 
 
@@ -151,6 +153,33 @@ def _pair(results: Results) -> str:
     return _figure(11.0, 3.0, lambda axes: figures.plot_pair(pictures, axes), ncols=4)
 
 
+def _saliency(results: Results) -> str:
+    """The best candidates, and beside each where the classifier looked."""
+    classifier = network.open_classifier(results.network)
+    best = results.candidates.head(_SALIENT)
+    packs = [results.packs[run] for run in best["run"]]
+    rows = [pack.index(frame) for pack, frame in zip(packs, best["frame"], strict=True)]
+    flux = np.stack([pack.flux[row] for pack, row in zip(packs, rows, strict=True)])
+    added = classifier.saliency(classifier.inputs(flux))
+    x, y = network.places(network.galaxy_ellipses(flux))
+
+    def draw(axes: np.ndarray) -> None:
+        for k, (pack, row) in enumerate(zip(packs, rows, strict=True)):
+            picture = pack.images[row]
+            figures.plot_picture(picture, axes[0, k], f"candidate {k + 1}")
+            p = best["p_rectangle"].iloc[k]
+            figures.plot_saliency(picture, (x[k], y[k]), added[k], axes[1, k], f"p(rectangle) {p:.2f}")
+
+    return _figure(11.0, 3.8, draw, nrows=2, ncols=len(rows), squeeze=False)
+
+
+def _training(results: Results) -> str:
+    """Loss, AUC by signal to noise, and reliability."""
+    best = results.metrics.get("simulations") or results.metrics["shape_models"]
+    tests = [pd.DataFrame(best[name]).astype(float, errors="ignore") for name in ("by_property", "reliability")]
+    return _figure(10.0, 2.8, lambda axes: train.plot_summary(results.history, *tests, axes), ncols=3)
+
+
 def _write_overview(results: Results, path: Path) -> None:
     """The picture for a README or a talk: the best candidate's merger, its best view and the reference."""
     film = results.films[results.candidates.iloc[0]["run"]]
@@ -166,10 +195,9 @@ def _numbers(results: Results) -> dict:
     return {
         "labels_agreeing": int(agrees.sum()),
         "labels_total": len(agrees),
-        "test": results.metrics["test"],
-        "epochs": results.metrics["epochs"],
-        "control_accuracy": results.control["test"]["pictures"]["accuracy"],
-        "chance": results.control["chance"],
+        "split": results.metrics["split"],
+        "epochs": results.metrics["epochs"]["run"],
+        "control": results.metrics["control"],
         "best": results.candidates.iloc[0].to_dict(),
         "best_run": results.marked(results.candidates.iloc[0]["run"]),
         "sift_informative": int((verdicts != verify.NOT_INFORMATIVE).sum()),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galclass import catalog, images, quality
+from galclass import catalog, images, quality, rates
 from galclass.files import require_file
 
 
@@ -29,8 +29,11 @@ class Results:
         Measured shape and label of every frame, on its deep picture.
     counts : table
         How many frames of each run have each label.
-    history, metrics : the training of the network
-    control : metrics of the network trained on shuffled labels
+    history, metrics : the training of the classifier
+    network : path
+        The folder of the classifier.
+    heldout : table
+        What it says of simulations it never saw, for the correction of rates.
     tables : dict of run -> table
         Classes of the frames.
     candidates : table
@@ -50,7 +53,8 @@ class Results:
     counts: pd.DataFrame
     history: pd.DataFrame
     metrics: dict
-    control: dict
+    network: Path
+    heldout: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     candidates: pd.DataFrame
     provenance: dict
@@ -75,7 +79,8 @@ def read(folder: Path, runs: list[str]) -> Results:
         counts=pd.concat([catalog.read_table(label / "mergers" / f"{run}_counts.parquet") for run in runs]),
         history=pd.read_csv(require_file(train / "network" / "history.csv")),
         metrics=_read_json(train / "network" / "metrics.json"),
-        control=_read_json(train / "control" / "metrics.json"),
+        network=train / "network",
+        heldout=rates.read_heldout(train / "network"),
         tables={run: catalog.read_table(folder / "classify" / f"{run}.parquet") for run in runs},
         candidates=catalog.read_table(folder / "verify" / "candidates.parquet"),
         provenance=catalog.read_provenance(folder / "verify" / "candidates.parquet"),

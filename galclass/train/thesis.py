@@ -1,8 +1,10 @@
-"""Train the thesis's network on pictures of shape models, and test it on models it never saw.
+"""Train the thesis's networks on pictures of shape models, and test them on models they never saw.
 
-Pictures of one shape model are near copies of one another, so the split into training, validation and test is
-by model, never by picture, and the accuracy on held-out models is given per model as well as per picture:
-only the former counts independent trials.
+The thesis has three networks, by the classes they tell apart (`CLASS_SETS`), and looks at pictures as they come,
+at any position angle. It validated them on their training pictures. Pictures of one shape model are near copies of
+one another, so here the split into training, validation and test is by model, never by picture, and the accuracy
+on held-out models is given per model as well as per picture: only the former counts independent trials. The
+accuracy on the training pictures stands beside it, as what the thesis measured.
 """
 
 import json
@@ -22,6 +24,13 @@ from galclass.files import atomic, write_text
 from galclass.network import CLASSES
 from galclass.statistics import wilson_interval
 
+#: The classes of the thesis's networks, by the names of their folders.
+CLASS_SETS = {
+    "oval-rectangle": ("oval", "rectangle"),
+    "rectangle-obround": ("rectangle", "obround"),
+    "oval-rectangle-obround": CLASSES,
+}
+
 PARTS = ("train", "validation", "test")
 
 #: Labels that stand for "no class"; such pictures are left out.
@@ -34,6 +43,7 @@ def run(
     settings: dict,
     output: Path,
     shuffle_labels: bool = False,
+    classes: tuple[str, ...] = CLASSES,
 ) -> dict:
     """Train on a pack of labelled pictures and write the network, its history and its test to a folder.
 
@@ -44,13 +54,15 @@ def run(
     labels : Path, optional
         Table with run, frame and label in place of the labels in the pack; pictures it lacks are left out.
     settings : dict
-        The section `train`: seed, epochs, patience, batch_size, learning_rate, validation_fraction,
-        test_fraction.
+        The section `train.thesis`, and the seed: seed, epochs, patience, batch_size, learning_rate,
+        validation_fraction, test_fraction.
     output : Path
         Folder for the network (see `network.write`), history.csv, metrics.json, split.csv and curves.png.
     shuffle_labels : bool
         The control: hand the labels out anew among the shape models, so that held-out accuracy must be
         chance.
+    classes : names
+        What the network tells apart; pictures of other classes are left out.
 
     Returns
     -------
@@ -63,21 +75,21 @@ def run(
         No labelled picture, fewer than two classes or three models in a class, or pictures that do not fit.
     """
     content, output = images.read_pack(pack), Path(output)
-    frames, pictures = _labelled(content, labels, pack)
+    frames, pictures = _labelled(content, labels, classes, pack)
     models = model_classes(frames, pack)
     if shuffle_labels:
         models = shuffled(models, settings["seed"])
     parts = split(models, settings["validation_fraction"], settings["test_fraction"], settings["seed"])
-    classes = [name for name in CLASSES if name in set(models)]
-    data = _arrays(pictures, frames["run"], models, parts, classes)
-    trained, history = fit(data, len(classes), settings, _announce(settings["epochs"]))
-    test = data["test"]
-    metrics = _metrics(
-        network.predict(trained, test["images"], settings["batch_size"]), data, classes, history, settings
-    )
+    names = [name for name in classes if name in set(models)]
+    data = _arrays(pictures, frames["run"], models, parts, names)
+    trained, history = fit(data, len(names), settings, _announce(settings["epochs"]))
+    predicted = {
+        part: network.predict(trained, data[part]["images"], settings["batch_size"]) for part in ("train", "test")
+    }
+    metrics = _metrics(predicted, data, names, history, settings)
     metrics["shuffled_labels"] = shuffle_labels
     _write_tables(output, history, metrics, models, parts)
-    network.write(trained, output, _card(content, classes, metrics, [pack, *([labels] if labels else [])], settings))
+    network.write(trained, output, _card(content, names, metrics, [pack, *([labels] if labels else [])], settings))
     print(summary(metrics), flush=True)
     return metrics
 
@@ -85,19 +97,23 @@ def run(
 # Labels and split -------------------------------------------------------------------------------------------
 
 
-def _labelled(content: images.Pack, labels: Path | None, pack: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """The rows and pictures of a pack that carry a class."""
+def _labelled(
+    content: images.Pack, labels: Path | None, classes: tuple[str, ...], pack: Path
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows and pictures of a pack that carry one of the classes."""
     frames = content.frames
     if labels is not None:
         frames = relabelled(frames, catalog.read_table(labels), labels)
     unknown = sorted(set(frames["label"]) - {*CLASSES, *_UNLABELLED})
     if unknown:
         raise InputError(f"{labels or pack}: unknown label {unknown[0]!r}; allowed are {', '.join(CLASSES)}")
-    kept = frames["label"].isin(CLASSES).to_numpy()
+    kept = frames["label"].isin(classes).to_numpy()
     if not kept.any():
-        raise InputError(f"{labels or pack}: no picture carries a label; train on a pack of shape models")
+        raise InputError(
+            f"{labels or pack}: no picture is labelled {' or '.join(classes)}; train on a pack of shape models"
+        )
     if not kept.all():
-        print(f"{pack}: {int((~kept).sum())} of {len(kept)} pictures without a class left out", flush=True)
+        print(f"{pack}: {int((~kept).sum())} of {len(kept)} pictures of no class of this network left out", flush=True)
     _, height, width = content.images.shape
     if height != width or width < 8:
         raise InputError(f"{pack}: pictures of {width} x {height} pixels; they must be square, of 8 pixels or more")
@@ -222,10 +238,7 @@ def fit(data: dict, classes: int, settings: dict, on_epoch: Callable[[int, dict]
     """
     network.fix_seeds(settings["seed"])
     model = network.thesis_network(data["train"]["images"].shape[1], classes, settings["learning_rate"])
-    inputs = {
-        part: (network.aligned(data[part]["images"])[..., None], data[part]["targets"])
-        for part in ("train", "validation")
-    }
+    inputs = {part: (data[part]["images"][..., None], data[part]["targets"]) for part in ("train", "validation")}
     rows = model.fit(
         *inputs["train"],
         validation_data=inputs["validation"],
@@ -303,9 +316,12 @@ def score(true: np.ndarray, predicted: np.ndarray, classes: int) -> dict:
     }
 
 
-def _metrics(probabilities: np.ndarray, data: dict, classes: list[str], history: pd.DataFrame, settings: dict) -> dict:
-    """All that metrics.json says; chance is the share of the commonest class in the test set."""
-    test = data["test"]
+def _metrics(predicted: dict, data: dict, classes: list[str], history: pd.DataFrame, settings: dict) -> dict:
+    """All that metrics.json says, from probabilities (n, classes) of the training and the test pictures.
+
+    Chance is the share of the commonest class in the test set.
+    """
+    test, probabilities = data["test"], predicted["test"]
     best = int(history["val_loss"].idxmin()) + 1
     return {
         "classes": classes,
@@ -313,6 +329,7 @@ def _metrics(probabilities: np.ndarray, data: dict, classes: list[str], history:
             "models": score(*per_model(probabilities, test["numbers"], test["models"]), len(classes)),
             "pictures": score(test["numbers"], probabilities.argmax(axis=1), len(classes)),
         },
+        "training": score(data["train"]["numbers"], predicted["train"].argmax(axis=1), len(classes)),
         "chance": float(np.bincount(test["numbers"]).max() / len(test["numbers"])),
         "split": {part: {"models": len(set(d["models"])), "pictures": len(d["models"])} for part, d in data.items()},
         "epochs": {
@@ -337,7 +354,8 @@ def summary(metrics: dict) -> str:
     return (
         f"held-out shape models{control}: {models['correct']} of {models['count']} right "
         f"({models['accuracy']:.1%}, 95 % interval {low:.1%} to {high:.1%}); "
-        f"pictures {pictures['accuracy']:.1%}; chance {metrics['chance']:.1%}"
+        f"pictures {pictures['accuracy']:.1%}; chance {metrics['chance']:.1%}; "
+        f"its training pictures {metrics['training']['accuracy']:.1%}"
     )
 
 
@@ -350,9 +368,9 @@ def _card(content: images.Pack, classes: list[str], metrics: dict, inputs: list[
     return {
         "classes": classes,
         "pixels": int(content.images.shape[1]),
-        "preprocessing": {"stretch": "log10", "depth_dex": depth, "orientation": "long axis along x"},
+        "preprocessing": {"stretch": "log10", "depth_dex": depth},
         "metrics": metrics,
-        "provenance": provenance.record("train", inputs, settings, settings["seed"]),
+        "provenance": provenance.record("train.thesis", inputs, settings, settings["seed"]),
     }
 
 

@@ -19,6 +19,7 @@ FLOORS = {
         "sources",
         "provenance",
         "plotstyle",
+        "parallel",
         "progress",
         "quality",
         "statistics",
@@ -34,6 +35,7 @@ FLOORS = {
         "morphology",
         "ruler",
         "network",
+        "rates",
     },
     2: {
         "compile",
@@ -53,7 +55,7 @@ FLOORS = {
     4: {"cli"},
 }
 #: Verbs for pictures in hand, which no rule of the flow calls.
-TOOLS = {"measure", "export", "clean"}
+TOOLS = {"measure", "export"}
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 
 #: Libraries that only the named modules may import.

@@ -23,6 +23,25 @@ def test_same_table_same_bytes(tmp_path):
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
+def test_parts_are_one_table(tmp_path):
+    catalog.write_parts(tmp_path / "parts.parquet", iter([TABLE.head(1), TABLE.tail(1)]), {"seed": 3})
+    catalog.write_table(tmp_path / "whole.parquet", TABLE, {"seed": 3})
+    whole, parts = (catalog.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "parts"))
+    pd.testing.assert_frame_equal(whole, parts)
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert catalog.read_provenance(tmp_path / "parts.parquet") == {"seed": 3}
+
+
+def test_parts_that_end_in_an_error_leave_nothing(tmp_path):
+    def parts():
+        yield TABLE
+        raise InputError("torn")
+
+    with pytest.raises(InputError, match="torn"):
+        catalog.write_parts(tmp_path / "torn.parquet", parts(), {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_bad_tables_are_refused(tmp_path):
     (tmp_path / "text.parquet").write_text("no table")
     with pytest.raises(InputError, match="not a readable Parquet table"):

@@ -1,6 +1,12 @@
 """Classification: every frame gets its class, so do pictures of any size, and bad ones stop no others."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -8,6 +14,10 @@ import pytest
 
 from galclass import catalog, classify, images, network
 from galclass.errors import InputError
+from galclass.network.calibration import Calibration
+from galclass.network.classifier import ThesisClassifier
+from galclass.network.gauge import Gauge
+from galclass.network.unrolling import RINGS
 
 PIXELS = 12
 CLASSES = ["oval", "rectangle", "obround"]
@@ -57,7 +67,13 @@ def box(tmp_path):
     return write_pack(tmp_path / "box.h5", [galaxy(b) for b in (0.0, 1.0, 0.1, 1.0)])
 
 
-SETTINGS = {"batch_size": 3}
+SETTINGS = {"batch_size": 3, "shard_frames": 5000}
+
+
+def classified(packs, model_folder, settings, output):
+    """The table of each pack by its name."""
+    paths = classify.run(packs, model_folder, settings, output)
+    return {name: catalog.read_table(path) for name, path in paths.items()}
 
 
 # Packs ------------------------------------------------------------------------------------------------------
@@ -75,7 +91,7 @@ def test_frames_of_a_run_that_fails_its_gates_are_marked(box, model_folder, tmp_
 
 
 def test_every_frame_has_its_class_and_its_probabilities(box, model_folder, tmp_path, capsys):
-    table = classify.run([box], model_folder, SETTINGS, tmp_path / "out")["box"]
+    table = classified([box], model_folder, SETTINGS, tmp_path / "out")["box"]
     assert list(table.columns) == [
         "run", "snapshot", "frame", "time_gyr", "view_x", "view_y", "view_z",
         "p_oval", "p_rectangle", "p_obround", "class",
@@ -88,7 +104,7 @@ def test_every_frame_has_its_class_and_its_probabilities(box, model_folder, tmp_
 
 
 def test_tables_are_written_as_parquet_csv_and_out(box, model_folder, tmp_path):
-    table = classify.run([box], model_folder, SETTINGS, tmp_path / "out")["box"]
+    table = classified([box], model_folder, SETTINGS, tmp_path / "out")["box"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["box.csv", "box.out", "box.parquet"]
     read = catalog.read_table(tmp_path / "out" / "box.parquet")
     pd.testing.assert_frame_equal(read, table, check_dtype=False)
@@ -105,8 +121,8 @@ def test_a_single_pack_can_name_its_table(box, model_folder, tmp_path):
 
 
 def test_classes_do_not_depend_on_the_batch(box, model_folder, tmp_path):
-    one = classify.run([box], model_folder, {"batch_size": 1}, tmp_path / "a")["box"]
-    all_at_once = classify.run([box], model_folder, {"batch_size": 100}, tmp_path / "b")["box"]
+    one = classified([box], model_folder, SETTINGS | {"batch_size": 1}, tmp_path / "a")["box"]
+    all_at_once = classified([box], model_folder, SETTINGS | {"batch_size": 100}, tmp_path / "b")["box"]
     # Sums of 144 single-precision products, in another order.
     assert one["p_oval"].to_numpy() == pytest.approx(all_at_once["p_oval"].to_numpy(), abs=1e-6)
 
@@ -118,33 +134,196 @@ def test_classification_of_known_probabilities():
 
 
 def test_summary_gives_the_share_of_rectangles():
-    table = pd.DataFrame({"class": ["rectangle"] * 41 + ["oval"] * 59})
-    assert classify.summary("box", table) == "box: 100 frames, 41 % rectangle"
+    assert classify.summary("box", Counter(rectangle=41, oval=59)) == "box: 100 frames, 41 % rectangle"
 
 
 # The .out file of the thesis --------------------------------------------------------------------------------
 
 
-def test_out_file_counts_then_lists_class_and_probabilities():
+def test_out_file_lists_class_and_probabilities():
     probabilities = np.array([[0.012, 0.958, 0.03], [0.991, 0.004, 0.005]])
-    assert classify.thesis_out(probabilities, CLASSES) == (
-        "2\n2 0.012000 0.958000 0.030000\n1 0.991000 0.004000 0.005000\n"
+    assert (
+        classify.thesis_rows(probabilities, CLASSES) == "2 0.012000 0.958000 0.030000\n1 0.991000 0.004000 0.005000\n"
     )
 
 
 def test_out_file_keeps_the_numbers_of_the_thesis_when_a_class_is_missing():
-    text = classify.thesis_out(np.array([[0.25, 0.75]]), ["oval", "obround"])
-    assert text == "1\n3 0.250000 0.000000 0.750000\n"
+    assert classify.thesis_rows(np.array([[0.25, 0.75]]), ["oval", "obround"]) == "3 0.250000 0.000000 0.750000\n"
+
+
+def test_out_file_has_a_fourth_class_for_networks_that_know_none_of_these():
+    text = classify.thesis_rows(np.array([[0.2, 0.1, 0.1, 0.6]]), [*CLASSES, "none"])
+    assert text == "4 0.200000 0.100000 0.100000 0.600000\n"
+
+
+def test_classes_without_a_number_are_refused(box, tmp_path):
+    folder = write_network(tmp_path / "network", ["oval", "spiral"])
+    with pytest.raises(InputError, match="class spiral has no number in an .out file; allowed: oval, rectangle"):
+        classify.run([box], folder, SETTINGS, tmp_path / "out")
 
 
 def test_out_file_agrees_with_the_table(box, model_folder, tmp_path):
-    table = classify.run([box], model_folder, SETTINGS, tmp_path)["box"]
+    table = classified([box], model_folder, SETTINGS, tmp_path)["box"]
     first, *rows = (tmp_path / "box.out").read_text().splitlines()
     numbers = np.array([row.split() for row in rows], dtype=float)
     assert int(first) == len(numbers) == len(table)
     assert [CLASSES[int(number) - 1] for number in numbers[:, 0]] == list(table["class"])
     # Six decimals.
     assert numbers[:, 1:] == pytest.approx(table[["p_oval", "p_rectangle", "p_obround"]].to_numpy(), abs=6e-7)
+
+
+# Shards -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def long(tmp_path):
+    """A pack of 23 frames, so that shards of 5 leave a short one."""
+    brightness = np.random.default_rng(1).random(23)
+    return write_pack(tmp_path / "long.h5", [galaxy(b) for b in brightness])
+
+
+SHARDS = {"batch_size": 3, "shard_frames": 5}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def killed_after(monkeypatch, shards):
+    """Let the process die when it comes to predict one shard more."""
+    seen, answer = [], ThesisClassifier.answer
+
+    def dying(self, inputs, batch_size):
+        if len(seen) == shards:
+            raise Killed
+        seen.append(len(inputs))
+        return answer(self, inputs, batch_size)
+
+    monkeypatch.setattr(ThesisClassifier, "answer", dying)
+    return seen
+
+
+def test_no_more_than_a_shard_is_read_at_once(long, model_folder, tmp_path, monkeypatch):
+    seen = killed_after(monkeypatch, 99)
+    table = classified([long], model_folder, SHARDS, tmp_path / "out")["long"]
+    assert seen == [5, 5, 5, 5, 3]
+    assert list(table["frame"]) == list(range(23))
+    assert (tmp_path / "out" / "long.out").read_text().startswith("23\n")
+
+
+def test_shards_change_no_answer(long, model_folder, tmp_path):
+    whole = classified([long], model_folder, SETTINGS, tmp_path / "a")["long"]
+    parts = classified([long], model_folder, SHARDS, tmp_path / "b")["long"]
+    # Sums of 144 single-precision products, in another order.
+    pd.testing.assert_frame_equal(whole, parts, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("finished", [0, 1, 4])
+def test_work_that_was_killed_goes_on_and_ends_the_same(long, model_folder, tmp_path, monkeypatch, finished):
+    classify.run([long], model_folder, SHARDS, tmp_path / "at_once")
+    out = tmp_path / "killed"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        killed_after(patch, finished)
+        classify.run([long], model_folder, SHARDS, out)
+    assert not list(out.glob("long.*"))
+    seen = killed_after(monkeypatch, 99)
+    classify.run([long], model_folder, SHARDS, out)
+    assert len(seen) == 5 - finished
+    assert contents(out) == contents(tmp_path / "at_once")  # and no shard is left
+
+
+@pytest.mark.parametrize("changed", ["pack", "network", "batch", "shard"])
+def test_shards_of_other_work_are_never_used(long, tmp_path, monkeypatch, changed):
+    folder, out = write_network(tmp_path / "network"), tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        killed_after(patch, 3)
+        classify.run([long], folder, SHARDS, out)
+    settings = SHARDS | {"batch": {"batch_size": 4}, "shard": {"shard_frames": 6}}.get(changed, {})
+    if changed == "pack":
+        write_pack(long, [galaxy(b) for b in np.random.default_rng(2).random(23)])
+    elif changed == "network":
+        write_network(folder, depth_dex=None)
+    seen = killed_after(monkeypatch, 99)
+    table = classified([long], folder, settings, out)["long"]
+    assert sum(seen) == 23
+    fresh = classified([long], folder, settings, tmp_path / "fresh")["long"]
+    pd.testing.assert_frame_equal(table, fresh)
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_shard_is_made_again(long, model_folder, tmp_path, monkeypatch, damage):
+    classify.run([long], model_folder, SHARDS, tmp_path / "at_once")
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        killed_after(patch, 3)
+        classify.run([long], model_folder, SHARDS, out)
+    shard = sorted(out.rglob("*.parquet"))[1]
+    whole = bytearray(shard.read_bytes())
+    whole[100] ^= 1
+    shard.write_bytes({"cut": whole[:300], "flipped": whole, "empty": b""}[damage])
+    seen = killed_after(monkeypatch, 99)
+    classify.run([long], model_folder, SHARDS, out)
+    assert len(seen) == 3
+    assert contents(out) == contents(tmp_path / "at_once")
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on(long, model_folder, tmp_path):
+    """SIGKILL as soon as the first shard is there."""
+    (tmp_path / "mine.yaml").write_text("classify: {batch_size: 3, shard_frames: 1}")
+    command = [sys.executable, "-c", "from galclass.cli import main; main()", "classify", str(long)]
+    command += ["--network", str(model_folder), "-c", str(tmp_path / "mine.yaml"), "-o", str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while process.poll() is None and not list((tmp_path / "killed").rglob("*.parquet")):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    classify.run([long], model_folder, {"batch_size": 3, "shard_frames": 1}, tmp_path / "at_once")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "at_once")
+
+
+# The trusted classifier -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trusted_folder(tmp_path_factory):
+    """An ensemble of two, its weights as they are drawn."""
+    folder, size = tmp_path_factory.mktemp("trusted"), 3 * RINGS
+    network.fix_seeds(1)
+    calibration = Calibration(1.0, np.zeros(4), Gauge(np.zeros(size), np.eye(size), 10.0))
+    card = {"kind": "trusted", "classes": [*CLASSES, "none"], "pixels": None, "preprocessing": {}}
+    card |= {"calibration": calibration.as_json(), "metrics": {}, "provenance": {}}
+    network.write([network.build(network.trusted_layers()) for _ in range(2)], folder, card)
+    return folder
+
+
+def test_the_trusted_classifier_looks_at_flux_and_knows_none_of_these(trusted_folder, tmp_path):
+    flux = np.array([images.unstretch(galaxy(b, 48), 3.0) for b in (0.0, 0.5, 1.0)])
+    frames = images.read_pack(write_pack(tmp_path / "plain.h5", np.zeros((3, 48, 48)))).frames
+    pictures = np.zeros_like(flux)  # which must not matter
+    images.write_pack(tmp_path / "box.h5", pictures, frames, {"settings": {"depth_dex": 3.0}}, {"flux": flux})
+    table = classified([tmp_path / "box.h5"], trusted_folder, SETTINGS, tmp_path / "out")["box"]
+    names = ["p_oval", "p_rectangle", "p_obround", "p_none"]
+    assert list(table.columns[-6:]) == [*names, "class", "domain_distance"]
+    expected = network.open_classifier(trusted_folder).predict(flux, 3)
+    # Sums of single-precision products, in another order.
+    assert table[names].to_numpy() == pytest.approx(expected.probabilities, abs=1e-5)
+    first, *rows = (tmp_path / "out" / "box.out").read_text().splitlines()
+    assert first == "3" and [len(row.split()) for row in rows] == [5, 5, 5]
+    assert [[*CLASSES, "none"][int(row[0]) - 1] for row in rows] == list(table["class"])
+
+
+def test_answers_of_the_trusted_classifier_for_single_pictures(trusted_folder, tmp_path):
+    images.write_png(tmp_path / "galaxy.png", galaxy(0.5, 60))
+    [answer] = json.loads(json.dumps(classify.pictures([tmp_path / "galaxy.png"], trusted_folder)))
+    assert set(answer) == {"file", "class", "p_oval", "p_rectangle", "p_obround", "p_none", "domain_distance"}
+    assert sum(value for name, value in answer.items() if name.startswith("p_")) == pytest.approx(1)
 
 
 # Packs that do not fit --------------------------------------------------------------------------------------
@@ -209,6 +388,23 @@ def test_results_are_json_in_order_with_errors_in_their_place(model_folder, tmp_
     assert results[1] == results[4]
 
 
+def test_many_pictures_are_predicted_some_at_a_time(model_folder, tmp_path, monkeypatch):
+    files = []
+    for number, brightness in enumerate(np.linspace(0, 1, 7)):
+        files.append(tmp_path / f"{number}.png")
+        images.write_png(files[-1], galaxy(brightness, 24))
+    files.insert(3, tmp_path / "missing.png")
+    one_by_one = [classify.pictures([path], model_folder)[0] for path in files]
+    seen = killed_after(monkeypatch, 99)
+    together = classify.pictures(files, model_folder, batch_size=3)
+    assert seen == [3, 2, 2]
+    assert [answer["file"] for answer in together] == [str(path) for path in files]
+    for one, other in zip(one_by_one, together, strict=True):
+        assert one.keys() == other.keys() and one.get("class") == other.get("class")
+        # Sums of 144 single-precision products, in another order.
+        assert one.get("p_oval", 0) == pytest.approx(other.get("p_oval", 0), abs=1e-6)
+
+
 def test_nothing_usable_is_a_list_of_errors(model_folder, tmp_path):
     assert [list(r) for r in classify.pictures([tmp_path / "a.png"], model_folder)] == [["file", "error"]]
     assert classify.pictures([], model_folder) == []
@@ -234,10 +430,10 @@ def test_flux_is_stretched_as_the_training_pictures_were(model_folder, tmp_path)
 def test_flux_does_not_depend_on_its_unit(tmp_path):
     card = {"pixels": 12, "preprocessing": {"depth_dex": 3.0}}
     flux = np.random.default_rng(1).normal(1.0, 2.0, (30, 30))
-    small = network.Classifier(None, card)._prepared(flux, True, tmp_path)
+    small = ThesisClassifier([], card)._prepared(flux, True, tmp_path)
     for unit in (1e-30, 1e30, 1e200):
         # The resampling works in single precision; three decades of stretch.
-        assert network.Classifier(None, card)._prepared(flux * unit, True, tmp_path) == pytest.approx(small, abs=1e-5)
+        assert ThesisClassifier([], card)._prepared(flux * unit, True, tmp_path) == pytest.approx(small, abs=1e-5)
 
 
 def test_flux_is_averaged_before_its_logarithm(tmp_path):
@@ -245,9 +441,7 @@ def test_flux_is_averaged_before_its_logarithm(tmp_path):
     flux = np.where(np.indices((48, 48)).sum(axis=0) % 2, 1.0, 0.01)
     flux[16:32, 16:32] = 1.0
     flux[:8] = 0.0
-    small = network.Classifier(None, {"pixels": 12, "preprocessing": {"depth_dex": 3.0}})._prepared(
-        flux, True, tmp_path
-    )
+    small = ThesisClassifier([], {"pixels": 12, "preprocessing": {"depth_dex": 3.0}})._prepared(flux, True, tmp_path)
     # The triangle filter of a factor of four mixes neighbours: 0.01 of the stretched scale.
     assert small[9, 2] == pytest.approx(1 + np.log10(0.505) / 3, abs=0.01)
 
@@ -265,5 +459,5 @@ def test_a_sky_without_flux_is_an_error(model_folder, tmp_path):
 
 def test_prepared_pictures_span_nought_to_one(tmp_path):
     grey = 0.3 + 0.2 * galaxy(0.5, 40)
-    small = network.Classifier(None, {"pixels": 12, "preprocessing": {}})._prepared(grey, False, tmp_path)
+    small = ThesisClassifier([], {"pixels": 12, "preprocessing": {}})._prepared(grey, False, tmp_path)
     assert (small.shape, small.dtype, small.min(), small.max()) == ((12, 12), np.float32, 0.0, 1.0)

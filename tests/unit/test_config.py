@@ -165,3 +165,26 @@ def test_shape_table_is_that_of_the_thesis():
     }
     assert min(row["axis_ratio"] for row in rows) == 0.4
     assert max(row["axis_ratio"] for row in rows) == 1.0
+
+
+def test_patterns_name_the_runs_to_learn_from():
+    settings = config.load()
+    settings["train"]["runs"] = ["survey_0*", "flat"]
+    found = list(config.training_runs(settings))
+    assert found[0] == "flat"
+    assert found[1:] == [f"survey_{k:02d}" for k in range(1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        (["survey_x*"], "train.runs: 'survey_x\\*' fits no row"),
+        (["b?x"], "train.runs: 'box' is also in initial.runs"),
+    ],
+)
+def test_runs_to_learn_from_that_cannot_be_are_refused(runs, message):
+    settings = config.load()
+    settings["train"]["runs"] = runs
+    with pytest.raises(ConfigError, match=message) as error:
+        config.training_runs(settings)
+    assert "\n" not in str(error.value)

@@ -70,6 +70,41 @@ def test_a_frame_is_found_by_its_number(pack):
         content.index(7)
 
 
+def test_a_pack_is_read_some_frames_at_a_time(pack, tmp_path):
+    """Slices put together are the whole, and a damaged picture is met by its own slice only."""
+    _, pictures = pack
+    path = tmp_path / "seen.h5"
+    images.write_pack(path, pictures, frames(3), {}, {"flux": 5.0 * pictures})
+    file, whole = images.PackFile(path), images.read_pack(path)
+    assert (len(file), file.shape) == (3, (3, 10, 12))
+    for layer, expected in {"images": whole.images, "flux": whole.flux, "deep": whole.deep}.items():
+        parts = [file.pictures(layer, first, first + 2) for first in (0, 2)]
+        assert [len(part) for part in parts] == [2, 1]
+        assert np.array_equal(np.concatenate(parts), expected)
+    table = pd.concat([file.frames(0, 2), file.frames(2, 4)], ignore_index=True)
+    pd.testing.assert_frame_equal(table, whole.frames)
+    with h5py.File(path, "r+") as content:
+        content["flux"][2, 0, 0] = np.inf
+    assert len(file.pictures("flux", 0, 2)) == 2 and len(file.pictures("images")) == 3
+    with pytest.raises(InputError, match="seen.h5: a picture holds NaN or infinite pixels"):
+        file.pictures("flux", 2, 3)
+
+
+def test_slices_of_pictures_alone_stand_for_the_flux(pack):
+    path, pictures = pack
+    assert np.array_equal(images.PackFile(path).pictures("flux", 1, 2), images.read_pack(path).flux[1:2])
+
+
+def test_pictures_are_stored_whole(tmp_path):
+    """A picture is in one piece of the file, so that reading some frames reads no others of a long pack."""
+    images.write_pack(tmp_path / "long.h5", np.zeros((200, 50, 50)), frames(200), {})
+    with h5py.File(tmp_path / "long.h5") as file:
+        assert file["images"].chunks == (26, 50, 50)
+    images.write_pack(tmp_path / "large.h5", np.zeros((2, 300, 300)), frames(2), {})
+    with h5py.File(tmp_path / "large.h5") as file:
+        assert file["images"].chunks == (1, 300, 300)
+
+
 def test_a_layer_of_another_shape_is_refused(pack, tmp_path):
     _, pictures = pack
     images.write_pack(tmp_path / "odd.h5", pictures, frames(3), {}, {"flux": pictures[:2]})

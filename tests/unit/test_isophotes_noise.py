@@ -183,3 +183,11 @@ def test_variogram_of_a_slope():
     np.testing.assert_allclose(squares[:2], [4.5, 0.0])
     np.testing.assert_allclose(lengths[:3], [1.0, 1.0, np.sqrt(2.0)])
     assert weights.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shape", [(21, 2), (1, 30), (2, 2)])
+def test_a_strip_narrower_than_a_lag_has_a_variogram(shape):
+    squares, lengths, weights = variogram(np.ones(shape), np.ones(shape, bool))
+    assert (squares == 0).all()
+    assert len(squares) == len(lengths) == len(weights)
+    assert weights.sum() == pytest.approx(1.0)

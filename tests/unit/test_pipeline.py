@@ -17,10 +17,11 @@ def folder(tmp_path, monkeypatch):
 
 def test_prepare_writes_what_the_commands_read(folder):
     settings = config.load([config.ROOT / "config" / "tiny.yaml"])
-    checked, runs, models = pipeline.prepare(copy.deepcopy(settings), [])
+    checked, runs, learnt, models = pipeline.prepare(copy.deepcopy(settings), [])
     assert checked == settings
     assert list(runs) == settings["initial"]["runs"]
-    assert len(models) == 108
+    assert list(learnt) == settings["train"]["runs"]
+    assert len(models) == 200
     assert config.load([pipeline.RESOLVED]) == settings
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from galclass import images, reference, telescope
 from galclass.errors import InputError
-from galclass.reference import false_colour
+from galclass.images import false_colour
 from galclass.reference import model as built_in
 
 RENDER = {"pixels": 50, "depth_dex": 3.0, "seed": 1, "telescope": {"preset": "ideal"}}

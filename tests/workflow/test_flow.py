@@ -18,10 +18,12 @@ pytestmark = pytest.mark.slow
 
 #: Everything from the classes of both runs onwards.
 AFTER_CLASSIFY = {"classify": 2, "verify": 1, "report": 1}
-#: Everything from the frames of both runs onwards.
-AFTER_RENDER = {"label": 2, **AFTER_CLASSIFY}
-#: Everything from the training pictures onwards.
-AFTER_SHAPES = {"label_shapes": 1, "train": 1, "train_control": 1, **AFTER_CLASSIFY}
+#: Everything from the classifier onwards.
+AFTER_TRAIN = {"train": 1, **AFTER_CLASSIFY}
+#: Everything from the frames of all runs, screened and learnt from, onwards.
+AFTER_RENDER = {"label": 5, **AFTER_TRAIN}
+#: Everything from the shape models onwards.
+AFTER_SHAPES = {"label_shapes": 1, **AFTER_TRAIN}
 
 
 def galclass(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -100,24 +102,24 @@ def test_editing_a_comment_reruns_nothing(finished, edited, name, old, new):
     [
         ("verify: {candidates: 3}", {"verify": 1, "report": 1}),
         ("classify: {batch_size: 7}", AFTER_CLASSIFY),
-        ("render: {views: 4}", {"render": 2, **AFTER_RENDER}),
+        ("render: {views: 4}", {"render": 5, **AFTER_RENDER}),
         (
             "render: {telescope: {distance_mpc: 20}}",
-            {"render": 2, "render_film": 2, "render_shapes": 1, "label": 2, **AFTER_SHAPES},
+            {"render": 5, "render_film": 2, "render_shapes": 1, "label": 5, **AFTER_SHAPES},
         ),
         ("render: {film_field_kpc: 20}", {"render_film": 2, "report": 1}),
-        ("train: {epochs: 3}", {"train": 1, "train_control": 1, **AFTER_CLASSIFY}),
-        ("label: {outer_effective_radii: 2.4}", {"label": 2, **AFTER_SHAPES}),
+        ("train: {epochs: 3}", AFTER_TRAIN),
+        ("label: {outer_effective_radii: 2.4}", {"label": 5, **AFTER_SHAPES}),
         ("render: {shapes: {maximum_tilt_deg: 5}}", {"render_shapes": 1, **AFTER_SHAPES}),
         ("simulate: {shapes: {particles: 3001}}", {"simulate_shapes": 1, "render_shapes": 1, **AFTER_SHAPES}),
-        ("simulate: {end_time_gyr: 0.4}", {"simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
+        ("simulate: {end_time_gyr: 0.4}", {"simulate_merger": 5, "render": 5, "render_film": 2, **AFTER_RENDER}),
         ("simulate: {threads: 2, checkpoint_minutes: 1, wall_time_minutes: 60}", {}),
         # The verb finds the runs complete and only judges them again.
-        ("simulate: {gates: {energy: 0.5}}", {"simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
+        ("simulate: {gates: {energy: 0.5}}", {"simulate_merger": 5, "render": 5, "render_film": 2, **AFTER_RENDER}),
         ("reference: {palette: leda_false_colour}", {"reference": 1, "verify": 1, "report": 1}),
         (
             "initial: {toomre_q: 1.6}",
-            {"initial": 2, "simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER},
+            {"initial": 5, "simulate_merger": 5, "render": 5, "render_film": 2, **AFTER_RENDER},
         ),
     ],
 )
@@ -145,12 +147,12 @@ def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
     ("name", "old", "new", "expected"),
     [
         ("galclass/verify/__init__.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"verify": 1, "report": 1}),
-        ("galclass/label.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"label": 2, **AFTER_SHAPES}),
+        ("galclass/label.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"label": 5, **AFTER_SHAPES}),
         ("galclass/report/page.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"report": 1}),
         ("fortran/src/shape_model.f90", "contains\n", "contains\n  subroutine added()\n  end subroutine added\n",
          {"compile": 1, "simulate_shapes": 1, "render_shapes": 1, **AFTER_SHAPES}),
         ("fortran/src/energy_log.f90", "contains\n", "contains\n  subroutine added()\n  end subroutine added\n",
-         {"compile": 1, "simulate_merger": 2, "render": 2, "render_film": 2, **AFTER_RENDER}),
+         {"compile": 1, "simulate_merger": 5, "render": 5, "render_film": 2, **AFTER_RENDER}),
     ],
 )  # fmt: skip
 def test_editing_code_reruns_its_stage(finished, edited, name, old, new, expected):

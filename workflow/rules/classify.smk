@@ -12,3 +12,23 @@ rule classify:
     log: "results/logs/classify/{run}.log",
     benchmark: "results/benchmarks/classify/{run}.tsv"
     shell: "galclass classify {input.pack} --network {input.network} -o results/classify -c results/config.yaml 2>&1 | tee {log}"
+
+
+# The pictures that the thesis's networks look at: as they come, and with the noise removed.
+THESIS_PACKS = {"raw": "results/render/mergers/{run}.h5", "clean": "results/clean/{run}.h5"}
+
+
+rule classify_thesis:
+    message: "Classifying the {wildcards.variant} frames by the network of the thesis for {wildcards.classes}"
+    input:
+        packs=lambda wildcards: expand(THESIS_PACKS[wildcards.variant], run=RUNS),
+        network="results/train/thesis/{classes}",
+    output: expand("results/classify/thesis/{{classes}}/{{variant}}/{run}.{kind}", run=RUNS, kind=["parquet", "out"]),
+    params:
+        code=code("classify"),
+        settings=CONFIG["classify"],
+    log: "results/logs/classify/thesis/{classes}_{variant}.log",
+    benchmark: "results/benchmarks/classify/thesis/{classes}_{variant}.tsv"
+    shell:
+        "galclass classify {input.packs} --network {input.network}"
+        " -o results/classify/thesis/{wildcards.classes}/{wildcards.variant} -c results/config.yaml 2>&1 | tee {log}"

@@ -3,7 +3,7 @@ rule initial:
     output: "results/initial/{run}.dat",
     params:
         code=code("initial"),
-        row=lambda wildcards: RUNS[wildcards.run],
+        row=lambda wildcards: {**RUNS, **LEARNT}[wildcards.run],
         settings={key: value for key, value in CONFIG["initial"].items() if key not in ("table", "runs")},
         softening=CONFIG["simulate"]["softening_kpc"],
     log: "results/logs/initial/{run}.log",

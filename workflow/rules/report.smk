@@ -1,7 +1,7 @@
 rule report:
     message: "Writing the report"
     input:
-        template=BASE / "workflow/report/index.html.j2",
+        templates=[BASE / f"workflow/report/{name}.html.j2" for name in ("index", "base", "parts")],
         thesis=BASE / "workflow/report/thesis.yaml",
         quality=expand("results/simulate/mergers/{run}/quality.csv", run=RUNS),
         films=expand("results/render/film/{run}.h5", run=RUNS),
@@ -10,14 +10,33 @@ rule report:
         labels="results/label/shapes.parquet",
         measured=expand("results/label/mergers/{run}.parquet", run=RUNS),
         network="results/train/network",
-        control="results/train/control",
         tables=expand("results/classify/{run}.parquet", run=RUNS),
         candidates="results/verify/candidates.parquet",
         reference="results/reference",
     output: "results/report/index.html",
     params:
         code=code("report"),
-        settings={"train": CONFIG["train"], "depth_dex": CONFIG["render"]["depth_dex"]},
+        settings={"train": {key: value for key, value in CONFIG["train"].items() if key != "thesis"}},
     log: "results/logs/report.log",
     benchmark: "results/benchmarks/report.tsv"
     shell: "galclass report results -o {output} -c results/config.yaml 2>&1 | tee {log}"
+
+
+rule report_thesis:
+    message: "Writing the report on the thesis"
+    input:
+        templates=[BASE / f"workflow/report/{name}.html.j2" for name in ("thesis", "base", "parts")],
+        thesis=BASE / "workflow/report/thesis.yaml",
+        initial=expand("results/initial/{run}.dat", run=RUNS),
+        quality=expand("results/simulate/mergers/{run}/quality.csv", run=RUNS),
+        packs=expand("results/render/mergers/{run}.h5", run=RUNS),
+        cleaned=expand("results/clean/{run}.h5", run=RUNS),
+        measured=expand("results/label/mergers/{run}.parquet", run=RUNS),
+        networks=expand("results/train/thesis/{classes}", classes=THESIS_CLASSES),
+        tables=expand("results/classify/thesis/{classes}/{variant}/{run}.parquet",
+                      classes=THESIS_CLASSES, variant=THESIS_PACKS, run=RUNS),
+    output: "results/report/thesis.html",
+    params: code=code("report"),
+    log: "results/logs/report_thesis.log",
+    benchmark: "results/benchmarks/report_thesis.tsv"
+    shell: "galclass report results --thesis -o {output} -c results/config.yaml 2>&1 | tee {log}"

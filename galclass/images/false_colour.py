@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from galclass import images
+from galclass.images.resampling import resampled
 
 #: Colours of the false-colour picture of LEDA 074886 from faint to bright, read off its pixels. Beyond white
 #: the same colours come back in reverse order, down to black at the brightest.
@@ -16,6 +16,8 @@ WHITE = 0.95
 STRANGE_COLOUR = 60.0
 #: and so is one that stands out from the median of its 3 x 3 neighbours by this much of the scale.
 SPECKLE = 0.1
+#: A colour is vivid when its channels differ by this much (of 255); least shares of vivid pixels, and of those on it.
+_VIVID, _VIVID_SHARE, _ON_PALETTE = 120.0, 0.25, 0.9
 
 
 def palette_position(colours: np.ndarray, palette: np.ndarray = LEDA_PALETTE) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +40,16 @@ def palette_position(colours: np.ndarray, palette: np.ndarray = LEDA_PALETTE) ->
     nearest = distance.argmin(axis=-1)[..., None]
     position = (nearest + np.take_along_axis(along, nearest, -1)) / len(step)
     return position[..., 0], np.take_along_axis(distance, nearest, -1)[..., 0]
+
+
+def is_false_colour(colours: np.ndarray) -> bool:
+    """Whether a picture (ny, nx, 3), 0 to 255, is painted in these colours: much of it vivid, and that on the palette.
+
+    Of 6,048 SDSS colour pictures none has more than 17 % of vivid pixels; that of LEDA 074886 has 46 %.
+    """
+    _, distance = palette_position(colours)
+    vivid = np.ptp(colours, axis=-1) > _VIVID
+    return bool(vivid.mean() > _VIVID_SHARE and (distance[vivid] < STRANGE_COLOUR).mean() > _ON_PALETTE)
 
 
 def bright_core(position: np.ndarray) -> np.ndarray:
@@ -69,7 +81,7 @@ def false_colour_brightness(colours: np.ndarray, pixels: int) -> np.ndarray:
     from scipy.ndimage import median_filter
 
     position, distance = palette_position(colours)
-    brightness = images.resampled(0.5 * np.where(bright_core(position), 2.0 - position, position), pixels)
-    foreign = images.resampled((distance > STRANGE_COLOUR).astype(float), pixels) > 0.5
+    brightness = resampled(0.5 * np.where(bright_core(position), 2.0 - position, position), pixels)
+    foreign = resampled((distance > STRANGE_COLOUR).astype(float), pixels) > 0.5
     smooth = median_filter(brightness, 3)
     return np.where(foreign | (np.abs(brightness - smooth) > SPECKLE), smooth, brightness)
