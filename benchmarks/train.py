@@ -10,7 +10,7 @@ PyTorch is not needed by anything else, so it is left out, with a word, where it
 in a process of its own, and the candidates take turns, so that whatever else the machine does meets all alike:
 
 - keras: `fit` in float32 and mixed_bfloat16, on TensorFlow without XLA;
-- keras whole: mixed_bfloat16, each epoch one call of TensorFlow;
+- keras whole: mixed_bfloat16, each epoch one call of TensorFlow, as the classifier is trained;
 - torch: float32, and autocast to bfloat16, channels last in memory; and the latter through torch.compile.
 
 Rates are pictures by the second of processor time (by core, whatever else runs) and by the clock, the best of some
@@ -35,6 +35,7 @@ import numpy as np
 
 from galclass import network
 from galclass.network.architecture import output_shape, sides_of
+from galclass.train import fitting
 
 CANDIDATES = (
     ("keras", "float32"),
@@ -86,36 +87,15 @@ def keras_work(layers: list[dict], dtype: str, count: int, batch: int, whole: bo
     model.compile(keras.optimizers.Adadelta(1.0), "categorical_crossentropy", metrics=["accuracy"])
     inputs, targets = random_data(layers, count)
     matrix = tensorflow.random.uniform((2048, 2048))
-    epochs_of = whole_epochs(model, inputs, targets, batch) if whole else None
+    fit = lambda: model.fit(inputs, targets, batch_size=batch, epochs=EPOCHS, verbose=0)  # noqa: E731
+    if whole:
+        run_epoch, rng = fitting.whole_epochs(model, inputs, targets, 1.0), np.random.default_rng(1)
+        fit = lambda: [run_epoch(rng.permutation(count).reshape(-1, batch)) for _ in range(EPOCHS)]  # noqa: E731
     return {
-        "train": epochs_of or (lambda: model.fit(inputs, targets, batch_size=batch, epochs=EPOCHS, verbose=0)),
+        "train": fit,
         "predict": lambda: network.predict(model, inputs, PREDICTED),
         "matrix": lambda: tensorflow.linalg.matmul(matrix, matrix).numpy(),
     }
-
-
-def whole_epochs(model: Any, inputs: np.ndarray, targets: np.ndarray, batch: int) -> Callable[[], None]:
-    """Training of which each epoch is one call of TensorFlow: the data stay there, only their order is handed over."""
-    import tensorflow
-
-    held, wanted, variables = tensorflow.constant(inputs), tensorflow.constant(targets), model.trainable_variables
-    loss_of = network.load_keras().losses.CategoricalCrossentropy()
-    model.optimizer.build(variables)
-    rng = np.random.default_rng(1)
-
-    @tensorflow.function
-    def epoch(order: Any) -> None:
-        for chosen in order:
-            with tensorflow.GradientTape() as tape:
-                answers = model(tensorflow.gather(held, chosen), training=True)
-                loss = loss_of(tensorflow.gather(wanted, chosen), answers)
-            model.optimizer.apply(tape.gradient(loss, variables), variables)
-
-    def train() -> None:
-        for _ in range(EPOCHS):
-            epoch(tensorflow.constant(rng.permutation(len(inputs)).reshape(-1, batch)))
-
-    return train
 
 
 def torch_layers(layers: list[dict]) -> list[Any]:

@@ -203,8 +203,15 @@ def unrolled(pictures: np.ndarray) -> np.ndarray:
     """
     pictures = np.asarray(pictures, np.float32)
     ellipses = galaxy_ellipses(pictures)
-    brightness, seen = _sampled(pictures, ellipses)
+    brightness, seen = _sampled(_smoothed(pictures), ellipses)
     return _wrapped(_channels(brightness, seen, ellipses.axis_ratio))[:, None]
+
+
+def _smoothed(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (n, ny, nx) under a binomial of 3 x 3 pixels: what a turn by interpolation would lose does not count."""
+    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows = 0.25 * (padded[:, :-2] + padded[:, 2:]) + 0.5 * padded[:, 1:-1]
+    return 0.25 * (rows[:, :, :-2] + rows[:, :, 2:]) + 0.5 * rows[:, :, 1:-1]
 
 
 def _wrapped(row: np.ndarray) -> np.ndarray:

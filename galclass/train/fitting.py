@@ -46,7 +46,7 @@ def fit_member(
     """
     network.fix_seeds(seed)
     model, rng = _in_bfloat16(), np.random.default_rng(seed)
-    run_epoch = _epochs(model, *training, settings["learning_rate"])
+    run_epoch = whole_epochs(model, *training, settings["learning_rate"])
     rows, best = [], (np.inf, model.get_weights())
     batch = min(settings["batch_size"], len(training[0]))
     for epoch in range(1, settings["epochs"] + 1):
@@ -78,7 +78,9 @@ def _in_bfloat16() -> Any:
         config.set_dtype_policy("float32")
 
 
-def _epochs(model: Any, maps: np.ndarray, targets: np.ndarray, learning_rate: float) -> Callable[[np.ndarray], float]:
+def whole_epochs(
+    model: Any, maps: np.ndarray, targets: np.ndarray, learning_rate: float
+) -> Callable[[np.ndarray], float]:
     """A function that trains one epoch in an order, rows (batches, batch), and returns its mean loss."""
     import tensorflow
 

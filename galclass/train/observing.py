@@ -22,6 +22,9 @@ _NEIGHBOURS, _GRADIENT, _SHIFT_PX = (0.7, 0.2, 0.07, 0.03), 0.1, 2
 #: Greys of a picture for the eye.
 _GREYS = 255
 _MOFFAT_BETA, _FLUX_SHARE = (2.5, 5.0), 0.5
+#: In half of the pictures for the eye all that is brighter than this share of the peak is one; in some of them all
+#: between two brightnesses, too.
+_CUT_OFF, _PLATEAU_SHARE = (0.01, 1.0), 0.4
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _camera(
 
 def stretched(flux: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A picture for the eye, 0 to 1 in 256 greys: logarithm, arsinh or power, the core cut off at times."""
-    top = flux.max() * rng.choice([1.0, 1.0, _log_uniform(rng, (0.1, 1.0))])
+    top = flux.max() * rng.choice([1.0, _log_uniform(rng, _CUT_OFF)])
     relative = np.clip(flux / top, None, 1.0)
     kind = rng.integers(3)
     if kind == 0:
@@ -126,7 +129,16 @@ def stretched(flux: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     else:
         picture = np.maximum(relative, 0.0) ** rng.uniform(0.3, 1.0)
     floor = min(float(np.median(picture)), 0.0) if kind == 1 else 0.0
-    return np.round(np.clip((picture - floor) / (1.0 - floor), 0.0, 1.0) * _GREYS) / _GREYS
+    picture = np.clip((picture - floor) / (1.0 - floor), 0.0, 1.0)
+    return np.round(_with_plateau(picture, rng) * _GREYS) / _GREYS
+
+
+def _with_plateau(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture as it is, or all between two brightnesses as one, as the palettes of false colours have it."""
+    if rng.uniform() > _PLATEAU_SHARE:
+        return picture
+    low, high = np.sort(rng.uniform(0.15, 1.0, 2))
+    return np.where(picture < low, picture, np.maximum(picture - high, 0.0) + low) / (1.0 - high + low)
 
 
 def _log_uniform(rng: np.random.Generator, limits: tuple[float, float]) -> float:

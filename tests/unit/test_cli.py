@@ -86,7 +86,7 @@ def test_missing_file_is_one_line(tmp_path):
     for verb in (
         ["render", "none.dat", "-o", "x.h5"],
         ["label", "none.h5", "-o", "x.parquet"],
-        ["train", "none.h5", "-o", "x"],
+        ["train", "none.h5", "--labels", "none.parquet", "-o", "x"],
         ["export", "none.h5", "-o", "x.fits"],
         ["clean", "none.h5", "-o", "x.h5"],
     ):

@@ -94,8 +94,8 @@ def test_noise_fades_the_rings_it_drowns():
     noisy = galaxy(radius=4.0) + np.random.default_rng(2).normal(0.0, 0.1, (20, SIDE, SIDE))
     weight = network.unrolled(noisy)[:, 0, :, 2 * unrolling.RINGS : 3 * unrolling.RINGS].mean(axis=(0, 1))
     assert weight[2] > 0.8
-    # The slope of noise itself: means of 64 places, rings 0.12 apart, differ by 0.7 of a place, so 0.35 of weight.
-    assert weight[-3:].mean() < 0.5
+    # What is left is the slope of the noise itself, which means of 64 places have.
+    assert weight[-1] < 0.5 * weight[2]
 
 
 @pytest.mark.parametrize("zoom", [3, 6])
