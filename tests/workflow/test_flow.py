@@ -41,7 +41,8 @@ def test_every_stage_wrote_its_results(finished):
     pack = images.read_pack(results / "render" / "mergers" / "box.h5")
     assert pack.images.shape == (4 * 3, 32, 32)
     table = catalog.read_table(results / "classify" / "box.parquet")
-    assert table[["p_oval", "p_rectangle", "p_obround", "p_none"]].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-5)
+    chances = table[["p_oval", "p_rectangle", "p_obround", "p_none"]]
+    assert chances.sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-5)
     assert len((results / "classify" / "box.out").read_text().splitlines()) == 1 + len(table)
     assert len(catalog.read_table(results / "verify" / "candidates.parquet")) == 4
     assert (results / "train" / "network" / "member_1.weights.h5").is_file()
