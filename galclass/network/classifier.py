@@ -131,8 +131,8 @@ class TrustedClassifier(Classifier):
 
     @cached_property
     def calibration(self) -> Calibration:
-        """Temperature, offsets and gauge."""
-        return read_calibration(self.card["calibration"], len(self.classes), Path(CARD_FILE))
+        """Temperature and gauge."""
+        return read_calibration(self.card["calibration"], Path(CARD_FILE))
 
     def check(self, pixels: tuple[int, int], depth_dex: float | None, path: Path) -> None:
         """Any size and stretch will do."""
@@ -177,5 +177,5 @@ def open_classifier(folder: Path) -> ThesisClassifier | TrustedClassifier:
     if card["kind"] == "thesis":
         return ThesisClassifier(models, card)
     classifier = TrustedClassifier(models, card)
-    read_calibration(card["calibration"], len(card["classes"]), Path(folder) / CARD_FILE)
+    read_calibration(card["calibration"], Path(folder) / CARD_FILE)
     return classifier

@@ -154,14 +154,14 @@ def _announce(member: int, settings: dict) -> Callable[[dict], None]:
 
 
 def _calibration(models: list[Any], maps: np.ndarray, table: pd.DataFrame, settings: dict) -> network.Calibration:
-    """Temperature, offsets and gauge from the validation part; from its simulations where there are any."""
+    """Temperature and gauge from the validation part; from its simulations where there are any."""
     training, _ = _chosen(maps, table, "train")
     held, rows = _chosen(maps, table, "validation")
     if rows["simulated"].any():
         held, rows = held[rows["simulated"].to_numpy()], rows[rows["simulated"]]
     mean = network.ensemble_mean(models, held, settings["batch_size"])
-    temperature, offsets = network.fit_temperature(mean, examples.numbers(rows["label"]))
-    return network.Calibration(temperature, offsets, network.fit_gauge(training, held))
+    temperature = network.fit_temperature(mean, examples.numbers(rows["label"]))
+    return network.Calibration(temperature, network.fit_gauge(training, held))
 
 
 def _probabilities(models: list[Any], calibration: network.Calibration, maps: np.ndarray, batch_size: int) -> tuple:
@@ -200,7 +200,6 @@ def _metrics(
         "epochs": {"allowed": settings["epochs"], "run": history.groupby("member").size().to_list()},
         "optimizer": optimizer,
         "temperature": calibration.temperature,
-        "offsets": calibration.offsets.tolist(),
         "threads": network.threads(),
     }
 

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galclass import config, images, isophotes, reference, verify
+from galclass import config, images, isophotes, network, reference, verify
+from galclass.network import unrolling
 from galclass.reference.model import turned
 
 DATA = Path(os.environ.get("GALCLASS_REAL_DATA", config.ROOT.parent / "shared" / "data"))
 PICTURE = DATA / "leda074886" / "leda074886_50x50.png"
 PANEL = DATA / "leda074886" / "leda074886_panel_322px.png"
 SDSS = DATA / "na10_rband_50x50" / "images.zip"
+COLOURS = DATA / "sdss_color" / "images.zip"
 RENDER = {"pixels": 50, "depth_dex": 3.0, "seed": 1, "telescope": {"preset": "ideal"}}
 SIFT = {"contrast_threshold": 0.01, "edge_threshold": 10.0, "sigma": 1.6, "octave_layers": 3, "zoom": 4,
         "ratio": 0.75, "minimum_keypoints": 8}  # fmt: skip
@@ -131,3 +133,25 @@ def test_only_the_residual_tells_leda_from_ordinary_galaxies(folders, pictures, 
     flat, left_over = verify.cosine_aligned([pictures["palette"], *sdss], target)
     assert verify.percentiles(flat[:1], flat[1:])[0] < 95.0  # ordinary galaxies reach 0.99 once aligned
     assert verify.percentiles(left_over[:1], left_over[1:])[0] > 99.0
+
+
+def test_false_colours_are_told_from_the_colours_of_galaxies():
+    assert all(images.is_false_colour(np.asarray(images.read_colour(path), float)) for path in (PICTURE, PANEL))
+    if not COLOURS.is_file():
+        pytest.skip(f"{COLOURS} is missing; set GALCLASS_REAL_DATA to the folder of real data")
+    with zipfile.ZipFile(COLOURS) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[::60]
+        real = [np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB"), float) for name in names]
+    assert len(real) > 90
+    assert not any(map(images.is_false_colour, real))
+
+
+@pytest.mark.parametrize("path", [PICTURE, PANEL])
+def test_unrolled_leda_is_boxy_beyond_its_plateau(path):
+    """The fourth harmonic of the rings outside of the white plateau; the ruler finds -0.04 +- 0.006 on this picture."""
+    colours = np.asarray(images.read_colour(path), float)
+    galaxy = unrolling.framed(images.false_colour_brightness(colours, min(colours.shape[:2])))
+    rings = network.unrolled(galaxy[None])[0, 0, unrolling.OVERLAP : -unrolling.OVERLAP, 8:11].astype(float)
+    anomaly = 2 * np.pi * np.arange(unrolling.PLACES) / unrolling.PLACES
+    b4 = 2 * (np.arctanh(rings) * unrolling._DEVIATION * np.cos(4 * anomaly)[:, None]).mean()
+    assert b4 == pytest.approx(-0.037, abs=0.008)

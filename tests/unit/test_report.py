@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
     network.fix_seeds(1)
     size = 3 * 16
-    numbers = {"temperature": 1.0, "offsets": [0.0] * 4, "mean": [0.0] * size, "limit": 10.0}
+    numbers = {"temperature": 1.0, "mean": [0.0] * size, "limit": 10.0}
     calibration = {**numbers, "whitening": np.eye(size).tolist()}
     card = {"kind": "trusted", "classes": list(network.TRUSTED_CLASSES), "pixels": None, "preprocessing": {},
             "calibration": calibration, "metrics": {}, "provenance": {}}  # fmt: skip
