@@ -41,7 +41,7 @@ def trusted_folder(folder: Path, members: int) -> Path:
     """An ensemble as the trusted classifier, its weights as they are drawn."""
     network.fix_seeds(1)
     size = 3 * RINGS
-    calibration = Calibration(1.0, np.zeros(len(network.TRUSTED_CLASSES)), Gauge(np.zeros(size), np.eye(size), 10.0))
+    calibration = Calibration(1.0, Gauge(np.zeros(size), np.eye(size), 10.0))
     card = {"kind": "trusted", "classes": list(network.TRUSTED_CLASSES), "pixels": None, "preprocessing": {}}
     card |= {"calibration": calibration.as_json(), "metrics": {}, "provenance": {}}
     network.write([network.build(network.trusted_layers()) for _ in range(members)], folder, card)

@@ -296,7 +296,7 @@ def trusted_folder(tmp_path_factory):
     """An ensemble of two, its weights as they are drawn."""
     folder, size = tmp_path_factory.mktemp("trusted"), 3 * RINGS
     network.fix_seeds(1)
-    calibration = Calibration(1.0, np.zeros(4), Gauge(np.zeros(size), np.eye(size), 10.0))
+    calibration = Calibration(1.0, Gauge(np.zeros(size), np.eye(size), 10.0))
     card = {"kind": "trusted", "classes": [*CLASSES, "none"], "pixels": None, "preprocessing": {}}
     card |= {"calibration": calibration.as_json(), "metrics": {}, "provenance": {}}
     network.write([network.build(network.trusted_layers()) for _ in range(2)], folder, card)
