@@ -22,7 +22,14 @@ from galclass.network.building import (
     trusted_layers,
 )
 from galclass.network.calibration import Calibration, fit_temperature
-from galclass.network.classifier import Classifier, Predictions, TrustedClassifier, ensemble_mean, open_classifier
+from galclass.network.classifier import (
+    Classifier,
+    Predictions,
+    TrustedClassifier,
+    ensemble_answer,
+    ensemble_mean,
+    open_classifier,
+)
 from galclass.network.files import CARD_FILE, read, write
 from galclass.network.gauge import faded, fit_gauge
 from galclass.network.unrolling import MAP_SHAPE, galaxy_ellipses, places, unrolled
@@ -37,6 +44,7 @@ __all__ = [
     "Predictions",
     "TrustedClassifier",
     "build",
+    "ensemble_answer",
     "ensemble_mean",
     "faded",
     "fit_gauge",

@@ -152,13 +152,7 @@ class TrustedClassifier(Classifier):
 
     def answer(self, inputs: np.ndarray, batch_size: int) -> Predictions:
         """Classes of unrolled galaxies (n, *MAP_SHAPE): the same for a galaxy and its mirror image."""
-        found = self.calibration.probabilities(self.mean(inputs, batch_size))
-        distance = self.calibration.gauge.distance(inputs)
-        return Predictions(self.classes, faded(found, distance, self.classes.index("none")), distance)
-
-    def mean(self, inputs: np.ndarray, batch_size: int) -> np.ndarray:
-        """Mean probabilities of the members over each galaxy and its mirror image, before calibration."""
-        return ensemble_mean(self.models, inputs, batch_size)
+        return ensemble_answer(self.models, self.calibration, inputs, batch_size, self.classes)
 
     def saliency(self, inputs: np.ndarray, name: str = "rectangle") -> np.ndarray:
         """What each place of each ring adds to the probability of a class, shape (n, RINGS, PLACES)."""
@@ -169,6 +163,15 @@ def ensemble_mean(models: list[Any], maps: np.ndarray, batch_size: int) -> np.nd
     """Mean probabilities (n, classes) of networks over each map (n, *MAP_SHAPE) and its mirror image."""
     sides = (maps, mirrored(maps))
     return sum(predict(model, side, batch_size) for model in models for side in sides) / (2 * len(models))
+
+
+def ensemble_answer(
+    models: list[Any], calibration: Calibration, maps: np.ndarray, batch_size: int, classes: list[str]
+) -> Predictions:
+    """What calibrated networks say of maps (n, *MAP_SHAPE); beyond the gauge it fades to the class none."""
+    found = calibration.probabilities(ensemble_mean(models, maps, batch_size))
+    distance = calibration.gauge.distance(maps)
+    return Predictions(classes, faded(found, distance, classes.index("none")), distance)
 
 
 def open_classifier(folder: Path) -> ThesisClassifier | TrustedClassifier:

@@ -4,7 +4,7 @@ Fluxes are microjansky a pixel, magnitudes AB (zero point 23.9 for one microjans
 """
 
 from galclass.telescope.background import Background, insert, read_background
-from galclass.telescope.field import NO_EXTRAS, contaminants, sersic
+from galclass.telescope.field import NO_EXTRAS, contaminants, log_uniform, sersic
 from galclass.telescope.light import ZERO_POINT_UJY, particle_light, solar_flux, surface_magnitude
 from galclass.telescope.observing import Observation, blurred, depth, observe, sky_noise
 from galclass.telescope.presets import PRESETS_FILE, Telescope, preset_names, read_preset
@@ -20,6 +20,7 @@ __all__ = [
     "contaminants",
     "depth",
     "insert",
+    "log_uniform",
     "observe",
     "particle_light",
     "preset_names",

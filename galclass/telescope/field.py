@@ -39,7 +39,7 @@ def contaminants(
     for _ in range(extras["trails"]):
         light += _trail(flux.shape, telescope, pixel_arcsec, rng)
     for _ in range(extras["neighbours"]):
-        light += _neighbour(flux.shape, rng) * flux.sum() * _log_uniform(rng, _NEIGHBOUR_LIGHT)
+        light += _neighbour(flux.shape, rng) * flux.sum() * log_uniform(rng, _NEIGHBOUR_LIGHT)
     return light
 
 
@@ -70,7 +70,7 @@ def _star(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 
 def _trail(shape: tuple[int, int], telescope: Telescope, pixel_arcsec: float, rng: np.random.Generator) -> np.ndarray:
     """A straight trail through the field, as bright along all its length."""
-    brightness = _log_uniform(rng, _TRAIL_OVER_SKY) * 10.0 ** (0.4 * (ZERO_POINT_UJY - telescope.sky_mag_arcsec2))
+    brightness = log_uniform(rng, _TRAIL_OVER_SKY) * 10.0 ** (0.4 * (ZERO_POINT_UJY - telescope.sky_mag_arcsec2))
     angle, offset = rng.uniform(0.0, np.pi), rng.uniform(-0.4, 0.4) * min(shape)
     y, x = _fine_grid(shape)
     across = np.abs(x * np.sin(angle) - y * np.cos(angle) - offset) * pixel_arcsec
@@ -112,7 +112,8 @@ def sersic(radius: np.ndarray, effective_radius: float, index: float, area: floa
     return np.exp(-b * (radius / effective_radius) ** (1.0 / index)) / total
 
 
-def _log_uniform(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+def log_uniform(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+    """A number between the limits whose logarithm is uniform."""
     return float(np.exp(rng.uniform(*np.log(limits))))
 
 

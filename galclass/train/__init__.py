@@ -27,7 +27,7 @@ from galclass.train.fitting import fit_member
 
 __all__ = ["run"]
 
-_NONE, _RECTANGLE = TRUSTED_CLASSES.index("none"), TRUSTED_CLASSES.index("rectangle")
+_RECTANGLE = TRUSTED_CLASSES.index("rectangle")
 _FRAME = ["run", "snapshot", "frame", "time_gyr", "snr"]
 
 
@@ -164,13 +164,6 @@ def _calibration(models: list[Any], maps: np.ndarray, table: pd.DataFrame, setti
     return network.Calibration(temperature, network.fit_gauge(training, held))
 
 
-def _probabilities(models: list[Any], calibration: network.Calibration, maps: np.ndarray, batch_size: int) -> tuple:
-    """What the finished classifier says of maps: probabilities and distances."""
-    distance = calibration.gauge.distance(maps)
-    found = calibration.probabilities(network.ensemble_mean(models, maps, batch_size))
-    return network.faded(found, distance, _NONE), distance
-
-
 # Test -------------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +177,8 @@ def _metrics(
 ) -> dict:
     """All that metrics.json says, from the test part: its simulations and its shape models apart."""
     tested, rows = _chosen(maps, table, "test")
-    probabilities, distance = _probabilities(models, calibration, tested, settings["batch_size"])
+    found = network.ensemble_answer(models, calibration, tested, settings["batch_size"], list(TRUSTED_CLASSES))
+    probabilities, distance = found.probabilities, found.domain_distance
     kinds = {"simulations": rows["simulated"].to_numpy(), "shape_models": ~rows["simulated"].to_numpy()}
     metrics: dict = {"classes": list(TRUSTED_CLASSES)}
     for kind, chosen in kinds.items():
@@ -247,8 +241,8 @@ def _heldout(
         rows = (frames["part"] != "train").to_numpy()
         if rows.any():
             maps = network.unrolled(source.flux[rows])
-            probabilities, distance = _probabilities(models, calibration, maps, settings["batch_size"])
-            said = network.Predictions(list(TRUSTED_CLASSES), probabilities, distance).table()
+            classes, batch_size = list(TRUSTED_CLASSES), settings["batch_size"]
+            said = network.ensemble_answer(models, calibration, maps, batch_size, classes).table()
             tables.append(
                 pd.concat([frames.loc[rows, [*_FRAME, "label", "part"]].reset_index(drop=True), said], axis=1)
             )

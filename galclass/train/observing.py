@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from galclass import images, telescope
+from galclass.telescope import log_uniform
 
 #: Effective radius in the picture [pixel], and blur (full width) over it.
 _RADIUS_PX, _BLUR_OVER_RADIUS = (3.5, 9.0), (0.03, 0.5)
@@ -66,8 +67,8 @@ def _observed(
     deep: np.ndarray, radius_px: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, bool, float, float, float]:
     """The picture, whether it is flux, its effective radius [pixel], blur [pixel] and signal to noise."""
-    radius, blur, snr = _log_uniform(rng, _RADIUS_PX), _log_uniform(rng, _BLUR_OVER_RADIUS), _log_uniform(rng, SNR)
-    sky_over_galaxy = _log_uniform(rng, _SKY_OVER_GALAXY)
+    radius, blur, snr = log_uniform(rng, _RADIUS_PX), log_uniform(rng, _BLUR_OVER_RADIUS), log_uniform(rng, SNR)
+    sky_over_galaxy = log_uniform(rng, _SKY_OVER_GALAXY)
     light = _placed(deep, radius / radius_px, rng)
     camera = _camera(light, radius, blur * radius, snr, sky_over_galaxy, rng)
     extras = {
@@ -117,14 +118,14 @@ def _camera(
 
 def stretched(flux: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A picture for the eye, 0 to 1 in 256 greys: logarithm, arsinh or power, the core cut off at times."""
-    top = flux.max() * rng.choice([1.0, _log_uniform(rng, _CUT_OFF)])
+    top = flux.max() * rng.choice([1.0, log_uniform(rng, _CUT_OFF)])
     relative = np.clip(flux / top, None, 1.0)
     kind = rng.integers(3)
     if kind == 0:
         depth = rng.uniform(1.0, 3.5)
         picture = np.log10(np.maximum(relative, 10.0**-depth)) / depth + 1.0
     elif kind == 1:
-        softening = _log_uniform(rng, (0.003, 0.3))
+        softening = log_uniform(rng, (0.003, 0.3))
         picture = np.arcsinh(relative / softening) / np.arcsinh(1.0 / softening)
     else:
         picture = np.maximum(relative, 0.0) ** rng.uniform(0.3, 1.0)
@@ -139,7 +140,3 @@ def _with_plateau(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return picture
     low, high = np.sort(rng.uniform(0.15, 1.0, 2))
     return np.where(picture < low, picture, np.maximum(picture - high, 0.0) + low) / (1.0 - high + low)
-
-
-def _log_uniform(rng: np.random.Generator, limits: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(*np.log(limits))))

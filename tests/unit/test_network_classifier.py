@@ -41,7 +41,7 @@ def test_what_is_written_is_read_again(folder, models):
     classifier = network.open_classifier(folder)
     assert (classifier.kind, classifier.layer, len(classifier.models)) == ("trusted", "flux", 2)
     maps = some_maps(5)
-    assert (classifier.mean(maps, 5) == network.ensemble_mean(models, maps, 5)).all()
+    assert (network.ensemble_mean(classifier.models, maps, 5) == network.ensemble_mean(models, maps, 5)).all()
     assert sorted(path.name for path in folder.iterdir()) == [
         "card.json", "member_1.weights.h5", "member_2.weights.h5", "model.json"]  # fmt: skip
 
