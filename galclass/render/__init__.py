@@ -7,7 +7,6 @@ beside them. Views are uniform on the sphere with a random roll; they depend on 
 snapshot only, not on the order of the work.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from galclass import images, provenance, quality, snapshot
-from galclass.errors import InputError
+from galclass.errors import InputError, raise_failures
 from galclass.files import require_suffix
 from galclass.progress import progress
 from galclass.render.framing import companion_position, effective_radius
 from galclass.render.observing import Observatory, open_observatory, ring_snr
 from galclass.render.projecting import fold, neighbour_distance, project
 from galclass.render.scenes import Frames, film, galaxy, shape
-from galclass.render.views import Views, film_views, sphere_views, tilted_views
+from galclass.render.views import Views, film_views, sky_views, sphere_views, tilted_views
 
 __all__ = [
     "Observatory",
@@ -31,6 +30,7 @@ __all__ = [
     "effective_radius",
     "film_views",
     "fold",
+    "galaxy",
     "neighbour_distance",
     "open_observatory",
     "project",
@@ -38,6 +38,7 @@ __all__ = [
     "run",
     "run_film",
     "run_shapes",
+    "sky_views",
     "snapshot_files",
     "sphere_views",
     "tilted_views",
@@ -128,7 +129,7 @@ def _run(
         if failed:
             print(f"render: {what} FAILS its quality gates ({failed}); its pictures are marked", flush=True)
         _write(output, done, observatory, record | {"quality": failed})
-    _raise_failures(failures, len(files), output)
+    raise_failures(failures, len(files) - len(failures), output)
 
 
 def snapshot_files(inputs: Sequence[Path]) -> list[Path]:
@@ -173,12 +174,3 @@ def _write(output: Path, done: list[Frames], observatory: Observatory, record: d
     shown = images.evenly_chosen(len(stack), _SHEET_PICTURES)
     columns = min(_SHEET_COLUMNS, len(shown))
     images.write_png(Path(output).with_suffix(".png"), images.contact_sheet(stack[shown], columns), zoom=2)
-
-
-def _raise_failures(failures: list[InputError], total: int, output: Path) -> None:
-    """Say which snapshots failed, on standard error but for the last, which is raised."""
-    for failure in failures[:-1]:
-        print(failure, file=sys.stderr)
-    if failures:
-        rest = f"; the other {total - len(failures)} are in {output}" if len(failures) < total else ""
-        raise InputError(f"{failures[-1]}{rest}")

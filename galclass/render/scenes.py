@@ -30,8 +30,8 @@ class Frames:
     table: pd.DataFrame
 
 
-def galaxy(file: Path, run: str, observatory: Observatory, types: Sequence[int]) -> Frames:
-    """The galaxy in a snapshot, or the pair, from all sides."""
+def galaxy(file: Path, run: str, observatory: Observatory, types: Sequence[int], views: Views | None = None) -> Frames:
+    """The galaxy in a snapshot, or the pair, from these views; from random ones, as many as set, if none are given."""
     settings = observatory.settings
     stars, time_gyr = read_stars(file, types)
     stars = moved(stars, snapshot.centre(stars.positions, stars.masses))
@@ -42,7 +42,7 @@ def galaxy(file: Path, run: str, observatory: Observatory, types: Sequence[int])
         middle = np.average(stars.positions, axis=0, weights=stars.masses)
         furthest = max(np.linalg.norm(middle), np.linalg.norm(companion - middle))
         stars, field_kpc, folded = moved(stars, middle), 2.0 * (furthest + _PAIR_MARGIN_RE * r_eff), False
-    views = sphere_views(settings["views"], settings["seed"], run, file.stem)
+    views = views or sphere_views(settings["views"], settings["seed"], run, file.stem)
     deep = observatory.deep(stars, time_gyr, views, field_kpc, folded)
     exposures = observatory.expose(deep, field_kpc, r_eff, (run, file.stem))
     table = _table(views, run, file.stem, time_gyr, field_kpc, r_eff, exposures, observatory)

@@ -1,4 +1,4 @@
-"""Where observers stand: uniform on the sphere, about a pole, or fixed for a film.
+"""Where observers stand: at random or evenly on the sphere, about a pole, or fixed for a film.
 
 Views depend on the seed, the run and the snapshot only, not on the order of the work.
 """
@@ -23,6 +23,20 @@ def sphere_views(count: int, seed: int, *names: str) -> Views:
     """Views uniform on the sphere with uniform rolls, the same for the same seed and names."""
     rng = generator(seed, *names)
     return Views(vectors.sphere_directions(count, rng), rng.uniform(0.0, 2.0 * np.pi, count))
+
+
+def sky_views(count: int, seed: int, *names: str) -> Views:
+    """Views spread evenly over half the sphere, z >= 0, with uniform rolls; directions hang on the count only.
+
+    A Fibonacci lattice (Gonzalez 2010, Math. Geosci. 42, 49): heights at equal steps, so that each direction stands
+    for the same solid angle, and azimuths that grow by the golden angle. With the opposite directions it covers the
+    sphere; no light is absorbed, so from there the same galaxy is seen as in a mirror.
+    """
+    number = np.arange(count)
+    z, azimuth = (number + 0.5) / count, np.pi * (3.0 - np.sqrt(5.0)) * number
+    flat = np.sqrt(1.0 - z**2)
+    directions = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), z], axis=1)
+    return Views(directions, generator(seed, *names).uniform(0.0, 2.0 * np.pi, count))
 
 
 def tilted_views(count: int, maximum_tilt_deg: float, seed: int, *names: str) -> Views:
