@@ -17,7 +17,7 @@ STRANGE_COLOUR = 60.0
 #: and so is one that stands out from the median of its 3 x 3 neighbours by this much of the scale.
 SPECKLE = 0.1
 #: A colour is vivid when its channels differ by this much (of 255); least shares of vivid pixels, and of those on it.
-_VIVID, _VIVID_SHARE, _ON_PALETTE = 120.0, 0.25, 0.9
+_VIVID, _VIVID_SHARE, _ON_PALETTE = 120.0, 0.2, 0.9
 
 
 def palette_position(colours: np.ndarray, palette: np.ndarray = LEDA_PALETTE) -> tuple[np.ndarray, np.ndarray]:

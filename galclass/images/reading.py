@@ -1,5 +1,6 @@
 """Single pictures from disk."""
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from galclass.errors import InputError
 from galclass.files import require_file
+from galclass.images.false_colour import false_colour_brightness, is_false_colour
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
@@ -40,6 +42,22 @@ def read_picture(path: Path, allow_nan: bool = False) -> tuple[np.ndarray, bool]
     if name.endswith(_FITS_SUFFIXES):
         return _usable(path, _read_fits(path), allow_nan), True
     raise InputError(f"{path}: unknown kind of picture; allowed are {', '.join(_PICTURE_SUFFIXES + _FITS_SUFFIXES)}")
+
+
+def read_brightness(path: Path) -> tuple[np.ndarray, bool]:
+    """As `read_picture`, but a picture painted in the false colours of LEDA 074886's is read by its palette.
+
+    Returns
+    -------
+    picture : shape (ny, nx), y up
+        Square where it was read by its palette.
+    is_flux : bool
+    """
+    picture, is_flux = read_picture(path)
+    if not is_flux and is_false_colour(colours := np.asarray(read_colour(path), dtype=float)[::-1]):
+        print(f"{path}: read as false colour, by the palette of LEDA 074886's picture", file=sys.stderr)
+        return false_colour_brightness(colours, min(picture.shape)), False
+    return picture, is_flux
 
 
 def _read_grey(path: Path) -> np.ndarray:

@@ -26,13 +26,25 @@ from galclass.network.classifier import (
     Classifier,
     Predictions,
     TrustedClassifier,
+    embedding_distance,
     ensemble_answer,
     ensemble_mean,
     open_classifier,
 )
 from galclass.network.files import CARD_FILE, read, write
 from galclass.network.gauge import faded, fit_gauge
-from galclass.network.unrolling import MAP_SHAPE, galaxy_ellipses, places, unrolled
+from galclass.network.unrolling import (
+    MAP_SHAPE,
+    Ellipses,
+    border_sky,
+    deviations,
+    framed,
+    galaxy_cores,
+    galaxy_ellipses,
+    interpolated,
+    places,
+    unrolled,
+)
 
 __all__ = [
     "CARD_FILE",
@@ -41,16 +53,23 @@ __all__ = [
     "TRUSTED_CLASSES",
     "Calibration",
     "Classifier",
+    "Ellipses",
     "Predictions",
     "TrustedClassifier",
+    "border_sky",
     "build",
+    "deviations",
+    "embedding_distance",
     "ensemble_answer",
     "ensemble_mean",
     "faded",
     "fit_gauge",
     "fit_temperature",
     "fix_seeds",
+    "framed",
+    "galaxy_cores",
     "galaxy_ellipses",
+    "interpolated",
     "load_keras",
     "open_classifier",
     "parse_architecture",

@@ -1,6 +1,5 @@
 """Trained networks ready for use: from pictures to the probabilities of the classes."""
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from galclass import images
 from galclass.errors import InputError
-from galclass.network.building import predict
+from galclass.network.building import load_keras, predict
 from galclass.network.calibration import Calibration, read_calibration
 from galclass.network.files import CARD_FILE, read
 from galclass.network.gauge import faded
@@ -66,6 +65,29 @@ class Classifier:
     def predict(self, pictures: np.ndarray, batch_size: int) -> Predictions:
         """Classify pictures (n, ny, nx) of the layer it looks at."""
         return self.answer(self.inputs(pictures), batch_size)
+
+    def embedding(self, inputs: np.ndarray, batch_size: int = 200) -> np.ndarray:
+        """Where inputs lie in the space in which the networks tell the classes apart.
+
+        It is what goes into the last dense layer of each network, at length 1 (0 where every unit is silent), side by
+        side. So each member counts alike: the cosine of two rows is the mean of the members' cosines.
+
+        Returns
+        -------
+        float32, shape (n, sum of the members' units)
+            Of length 1 where no member is silent.
+        """
+        members = [self._activations(body, inputs, batch_size) for body in self._bodies]
+        return (np.hstack([_at_length_one(rows) for rows in members]) / np.sqrt(len(members))).astype(np.float32)
+
+    @cached_property
+    def _bodies(self) -> list[Any]:
+        """The networks without their last dense layer."""
+        keras = load_keras()
+        return [keras.Model(model.inputs, model.layers[-1].input) for model in self.models]
+
+    def _activations(self, body: Any, inputs: np.ndarray, batch_size: int) -> np.ndarray:
+        return predict(body, inputs, batch_size)
 
 
 class ThesisClassifier(Classifier):
@@ -143,20 +165,44 @@ class TrustedClassifier(Classifier):
 
     def file_inputs(self, path: Path) -> np.ndarray:
         """One picture file (PNG, JPEG or FITS) of any size, unrolled: shape MAP_SHAPE."""
-        picture, is_flux = images.read_picture(path)
-        colours = None if is_flux else np.asarray(images.read_colour(path), dtype=float)
-        if colours is not None and images.is_false_colour(colours):
-            print(f"{path}: read as false colour, by the palette of LEDA 074886's picture", file=sys.stderr)
-            picture = images.false_colour_brightness(colours, min(picture.shape))
-        return unrolled(framed(picture)[None])[0]
+        return unrolled(framed(images.read_brightness(path)[0])[None])[0]
 
     def answer(self, inputs: np.ndarray, batch_size: int) -> Predictions:
         """Classes of unrolled galaxies (n, *MAP_SHAPE): the same for a galaxy and its mirror image."""
         return ensemble_answer(self.models, self.calibration, inputs, batch_size, self.classes)
 
+    def _activations(self, body: Any, inputs: np.ndarray, batch_size: int) -> np.ndarray:
+        """Of each map and its mirror image the mean: the same for a galaxy and its mirror image."""
+        return 0.5 * (predict(body, inputs, batch_size) + predict(body, mirrored(inputs), batch_size))
+
     def saliency(self, inputs: np.ndarray, name: str = "rectangle") -> np.ndarray:
         """What each place of each ring adds to the probability of a class, shape (n, RINGS, PLACES)."""
         return attribution(self.models, inputs, self.classes.index(name))
+
+
+def embedding_distance(rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """How far embeddings lie from that of a reference: 1 less the cosine of the angle between them.
+
+    Parameters
+    ----------
+    rows : shape (n, d)
+    reference : shape (d,)
+
+    Returns
+    -------
+    float64, shape (n,)
+        0 for the same direction, 1 at a right angle; NaN where either has no length.
+    """
+    rows, reference = np.asarray(rows, dtype=float), np.asarray(reference, dtype=float)
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(reference)
+    cosine = np.divide(rows @ reference, lengths, out=np.full(len(rows), np.nan), where=lengths > 0)
+    return 1.0 - np.clip(cosine, -1.0, 1.0)
+
+
+def _at_length_one(rows: np.ndarray) -> np.ndarray:
+    """Rows (n, d) divided by their length; a row of zeros as it is."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
 
 
 def ensemble_mean(models: list[Any], maps: np.ndarray, batch_size: int) -> np.ndarray:

@@ -57,14 +57,25 @@ class Ellipses:
     angle: np.ndarray
 
 
-def galaxy_ellipses(pictures: np.ndarray) -> Ellipses:
+def galaxy_ellipses(pictures: np.ndarray, cores: Ellipses | None = None) -> Ellipses:
     """The ellipse of the galaxy in the middle of each picture (n, ny, nx), whatever lies beside it.
 
-    A narrow weight finds the centre; then what lies on one side only is taken away, and a wider weight finds the shape.
+    A narrow weight finds the centre, unless `cores` tells it; then what lies on one side only is taken away, and a
+    wider weight finds the shape.
     """
-    coarse = adaptive_ellipses(_halved(pictures), 1.0, _STEPS_CENTRE)
-    core = replace(coarse, x=2.0 * coarse.x + 0.5, y=2.0 * coarse.y + 0.5, radius=2.0 * coarse.radius)
-    return adaptive_ellipses(symmetric(pictures, core), _WIDER, _STEPS_SHAPE, core)
+    start = _coarse_cores(pictures) if cores is None else cores
+    return adaptive_ellipses(symmetric(pictures, start), _WIDER, _STEPS_SHAPE, start)
+
+
+def galaxy_cores(pictures: np.ndarray) -> Ellipses:
+    """The Gaussian of the same weight as its moments in each picture (n, ny, nx): the core, whatever lies around it."""
+    return adaptive_ellipses(pictures, 1.0, _STEPS_SHAPE, _coarse_cores(pictures))
+
+
+def _coarse_cores(pictures: np.ndarray) -> Ellipses:
+    """The cores at half the resolution."""
+    found = adaptive_ellipses(_halved(pictures), 1.0, _STEPS_CENTRE)
+    return replace(found, x=2.0 * found.x + 0.5, y=2.0 * found.y + 0.5, radius=2.0 * found.radius)
 
 
 def _halved(pictures: np.ndarray) -> np.ndarray:
@@ -82,11 +93,16 @@ def symmetric(pictures: np.ndarray, ellipses: Ellipses) -> np.ndarray:
     n, ny, nx = pictures.shape
     columns, rows = _opposite(ellipses.x, nx), _opposite(ellipses.y, ny)
     turned = pictures[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
-    border, _ = _border(ny, nx)
-    sky = np.median(pictures[:, border], axis=1)[:, None, None]
-    noise = SIGMA_PER_MAD * np.median(np.abs(pictures[:, border] - sky[:, :, 0]), axis=1)[:, None, None]
+    sky = border_sky(pictures)[:, None, None]
+    noise = SIGMA_PER_MAD * border_sky(np.abs(pictures - sky))[:, None, None]
     one_sided = pictures - turned > _ONE_SIDED * np.maximum(turned - sky, 0.0) + _SIGNIFICANT * noise
     return np.where(one_sided, turned, pictures)
+
+
+def border_sky(pictures: np.ndarray) -> np.ndarray:
+    """Median of each picture (n, ny, nx) near the rim of its inscribed circle, shape (n,)."""
+    border, _ = _border(*pictures.shape[1:])
+    return np.median(pictures[:, border], axis=1)
 
 
 def _border(ny: int, nx: int) -> tuple[np.ndarray, np.ndarray]:
@@ -189,20 +205,22 @@ def _as_ellipses(centre: np.ndarray, shape: np.ndarray, size: tuple[int, int]) -
     return Ellipses(x, y, (large * small) ** 0.25, np.sqrt(small / large), angle)
 
 
-def unrolled(pictures: np.ndarray) -> np.ndarray:
+def unrolled(pictures: np.ndarray, ellipses: Ellipses | None = None) -> np.ndarray:
     """Maps of pictures.
 
     Parameters
     ----------
     pictures : shape (n, ny, nx)
         Brightness in any unit and stretch, a galaxy near the middle.
+    ellipses : Ellipses, optional
+        Those of `galaxy_ellipses`, where they are known.
 
     Returns
     -------
     float32, shape (n, *MAP_SHAPE)
     """
     pictures = np.asarray(pictures, np.float32)
-    ellipses = galaxy_ellipses(pictures)
+    ellipses = galaxy_ellipses(pictures) if ellipses is None else ellipses
     brightness, seen = _sampled(_smoothed(pictures), ellipses)
     return _wrapped(_channels(brightness, seen, ellipses.axis_ratio))[:, None]
 
@@ -271,11 +289,23 @@ def places(ellipses: Ellipses) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def deviations(maps: np.ndarray) -> np.ndarray:
+    """What maps (n, *MAP_SHAPE) say of the isophotes: outside (above 0) or inside their ellipse; (n, RINGS, PLACES)."""
+    return maps[:, 0, OVERLAP : OVERLAP + PLACES, :RINGS].transpose(0, 2, 1)
+
+
 def _sampled(pictures: np.ndarray, ellipses: Ellipses) -> tuple[np.ndarray, np.ndarray]:
-    """Brightness at the places by linear interpolation, and whether the inscribed circle holds them."""
-    n, ny, nx = pictures.shape
+    """Brightness at the places, and whether the inscribed circle holds them."""
+    ny, nx = pictures.shape[1:]
     x, y = places(ellipses)
     seen = np.hypot(x - 0.5 * (nx - 1), y - 0.5 * (ny - 1)) <= 0.5 * min(nx, ny) - 0.5
+    return interpolated(pictures, x, y)[0], seen
+
+
+def interpolated(pictures: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness of pictures (n, ny, nx) at pixel coordinates (n, rings, places), linearly, and which lie inside."""
+    n, ny, nx = pictures.shape
+    inside = (x >= 0) & (x <= nx - 1) & (y >= 0) & (y <= ny - 1)
     x, y = np.clip(x, 0.0, nx - 1.001).astype(np.float32), np.clip(y, 0.0, ny - 1.001).astype(np.float32)
     left, low = x.astype(np.int32), y.astype(np.int32)
     fx, fy = x - left, y - low
@@ -283,7 +313,7 @@ def _sampled(pictures: np.ndarray, ellipses: Ellipses) -> tuple[np.ndarray, np.n
     flat = pictures.ravel()
     lower = flat[base] * (1 - fx) + flat[base + 1] * fx
     upper = flat[base + nx] * (1 - fx) + flat[base + nx + 1] * fx
-    return lower * (1 - fy) + upper * fy, seen
+    return lower * (1 - fy) + upper * fy, inside
 
 
 def _channels(brightness: np.ndarray, seen: np.ndarray, axis_ratio: np.ndarray) -> np.ndarray:

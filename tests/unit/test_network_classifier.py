@@ -102,6 +102,68 @@ def test_a_strange_calibration_is_refused(folder, tmp_path, change, message):
     assert "\n" not in str(error.value)
 
 
+# Embedding --------------------------------------------------------------------------------------------------
+
+
+def thesis_card(pixels, classes):
+    return {"kind": "thesis", "classes": classes, "pixels": pixels, "preprocessing": {}, "metrics": {},
+            "provenance": {}}  # fmt: skip
+
+
+@pytest.fixture
+def thesis(tmp_path):
+    network.fix_seeds(4)
+    network.write(network.build(network.thesis_layers(16, 3)), tmp_path, thesis_card(16, list(network.CLASSES)))
+    return network.open_classifier(tmp_path)
+
+
+def test_the_last_layer_alone_makes_the_answers_from_the_embedding(thesis):
+    """Softmax of the last layer's weights on the embedding, up to its length, which the embedding forgets."""
+    inputs = thesis.inputs(np.random.default_rng(1).uniform(size=(6, 16, 16)))
+    found, (kernel, _) = thesis.embedding(inputs), thesis.models[0].layers[-1].get_weights()
+    assert (found.shape, found.dtype) == ((6, 128), np.float32)
+    ends = np.log(thesis.answer(inputs, 6).probabilities)  # a new network has no bias: differences are proportional
+    gaps, expected = (found @ (kernel[:, :2] - kernel[:, 2:])), ends[:, :2] - ends[:, 2:]
+    length = (expected * gaps).sum(axis=1) / (gaps**2).sum(axis=1)
+    assert (length > 0).all()
+    assert expected == pytest.approx(length[:, None] * gaps, abs=1e-6)  # probabilities are float32
+
+
+def test_an_embedding_does_not_depend_on_the_batches_nor_on_handedness(folder):
+    classifier, maps = network.open_classifier(folder), some_maps(7)
+    found = classifier.embedding(maps)
+    assert found.shape == (7, 2 * 64)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1.0, abs=1e-6)
+    # Sums of float32 in another order.
+    assert classifier.embedding(maps, 3) == pytest.approx(found, abs=1e-6)
+    assert classifier.embedding(unrolling.mirrored(maps)) == pytest.approx(found, abs=1e-6)
+    assert np.abs(classifier.embedding(maps[::-1]) - found).max() > 1e-3
+
+
+def test_the_cosine_of_embeddings_is_the_mean_over_the_members(folder, models):
+    maps, classifier = some_maps(5), network.open_classifier(folder)
+    alone = [network.TrustedClassifier([model], classifier.card) for model in models]
+    distances = [network.embedding_distance(rows[1:], rows[0])
+                 for rows in (one.embedding(maps) for one in (classifier, *alone))]  # fmt: skip
+    assert distances[0] == pytest.approx((distances[1] + distances[2]) / 2, abs=1e-6)  # float32
+
+
+def test_networks_without_hidden_layers_have_an_embedding_too(tmp_path):
+    layers = [{"class": "InputLayer", "shape": (8, 8, 1)}, {"class": "Flatten"},
+              {"class": "Dense", "units": 2, "activation": "softmax"}]  # fmt: skip
+    network.write(network.build(layers), tmp_path, thesis_card(8, ["a", "b"]))
+    pictures = np.random.default_rng(2).uniform(size=(3, 8, 8))
+    expected = pictures.reshape(3, 64) / np.linalg.norm(pictures, axis=(1, 2))[:, None]
+    assert network.open_classifier(tmp_path).embedding(pictures) == pytest.approx(expected, abs=1e-6)  # float32
+
+
+def test_the_distance_of_embeddings_is_that_of_their_directions():
+    rows = np.array([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0], [-1.0, 0.0], [0.0, 0.0]])
+    found = network.embedding_distance(rows, np.array([5.0, 0.0]))
+    assert found == pytest.approx([0.0, 1.0, 1.0 - np.sqrt(0.5), 2.0, np.nan], nan_ok=True)
+    assert np.isnan(network.embedding_distance(rows, np.zeros(2))).all()
+
+
 # Gauge ------------------------------------------------------------------------------------------------------
 
 
