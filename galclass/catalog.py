@@ -1,15 +1,18 @@
-"""Tables of results: Parquet with provenance for programs, the same rows as CSV for people."""
+"""Tables of results: Parquet with provenance for programs, the same rows as CSV for people, and as FITS."""
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from galclass.errors import InputError
 from galclass.files import atomic, require_file
 
 _KEY = b"galclass.provenance"
+#: How the name of a column ends, and its unit as FITS spells it.
+_UNITS = {"_gyr": "Gyr", "_kpc": "kpc", "_deg": "deg", "_px": "pix", "_arcsec": "arcsec"}
 
 
 def write_table(path: Path, table: pd.DataFrame, provenance: dict) -> None:
@@ -36,6 +39,35 @@ def write_parts(path: Path, parts: Iterable[pd.DataFrame], provenance: dict) -> 
             part.to_csv(text, index=False, float_format="%.6g", header=text.tell() == 0)
             writer.write_table(rows.cast(schema))
         writer.close()
+
+
+def write_fits(path: Path, table: pd.DataFrame, provenance: dict) -> None:
+    """Write `table` to `path` (.fits) as the binary table TABLE.
+
+    Units follow from the ends of the columns' names. FITS knows neither letters beyond ASCII nor missing text: the
+    former become escapes, the latter is empty. What the table was made from stands as JSON in its cards HISTORY, to
+    be put together with nothing between them.
+    """
+    from astropy.io import fits
+
+    columns = {name: _fits_column(table[name]) for name in table}
+    hdu = fits.BinTableHDU(np.rec.fromarrays(list(columns.values()), names=list(columns)), name="TABLE")
+    for name in columns:
+        hdu.columns[name].unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), None)
+    # Without spaces, since those at the end of a card are lost.
+    text = json.dumps(provenance, separators=(",", ":")).replace(" ", "\\u0020")
+    hdu.header.add_comment("HISTORY: what galclass made this table from, JSON")
+    hdu.header.add_history(text)
+    with atomic(path) as temporary:
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(temporary)
+
+
+def _fits_column(column: pd.Series) -> np.ndarray:
+    """The values of a column as FITS stores them: numbers and truth values as they are, the rest as ASCII."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy()
+    texts = ["" if value is None or value is pd.NA or value != value else str(value) for value in column]
+    return np.array([text.encode("ascii", "backslashreplace") for text in texts], dtype=bytes)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 simulate_app = typer.Typer(help="Run the Fortran programs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(simulate_app, name="simulate")
+reference_app = typer.Typer(help="The galaxy that candidates are compared with.", rich_markup_mode=None)
+app.add_typer(reference_app, name="reference")
 model_app = typer.Typer(help="Trained networks as files.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(model_app, name="model")
 
@@ -309,13 +311,45 @@ def rates(
     print(*counting.lines(found), sep="\n")
 
 
-@app.command()
-def reference(output: Output, config: Config = _NONE) -> None:
-    """Make the picture that candidates are compared with."""
+@reference_app.callback(invoke_without_command=True)
+def reference(
+    context: typer.Context,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the reference.")] = None,
+    config: Config = _NONE,
+) -> None:
+    """Make the picture that candidates are compared with; `reference fetch` gets pictures of galaxies."""
+    if context.invoked_subcommand:
+        return
     from galclass import reference as stage
 
+    if output is None:
+        raise typer.BadParameter("give -o FOLDER", param_hint="--output")
     settings = _settings(config)
     stage.run(settings["reference"], settings["render"], output)
+
+
+@reference_app.command("fetch")
+def reference_fetch(
+    targets: Annotated[
+        list[str], typer.Argument(help="Names of galaxies, or places RA,DEC [deg, or hh:mm:ss,dd:mm:ss].")
+    ],
+    output: Output,
+    service: Annotated[
+        str, typer.Option(help="Where to ask; the services stand in config/cutouts.yaml.")
+    ] = "legacy_dr10_r",
+    size_arcmin: Annotated[float, typer.Option(help="Width of the picture [arcmin].")] = 3.0,
+    timeout_s: Annotated[float, typer.Option(help="Longest time for one download [s].")] = 60.0,
+    cache: Annotated[Path | None, typer.Option(help="Folder that keeps what came; default in your cache.")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for what the cache has.")] = False,
+    services: Annotated[Path | None, typer.Option(help="Another list of services, such as a mirror's.")] = None,
+) -> None:
+    """Get FITS pictures of galaxies from a public cut-out service, to be used as reference.image."""
+    from galclass.reference import fetching
+
+    listed = services or fetching.SERVICES_FILE
+    where = {"service": service, "size_arcmin": size_arcmin, "timeout_s": timeout_s, "cache": cache}
+    for path in fetching.fetch(targets, output, **where, refresh=refresh, services_file=listed):
+        print(path)
 
 
 @app.command()
@@ -327,22 +361,45 @@ def verify(
     classified: Annotated[Path, typer.Option(help="Folder of the stage classify, a table for each pack.")] = Path(
         "results/classify"
     ),
+    network: Annotated[Path, typer.Option(help="Folder of the trained network.")] = Path("results/train/network"),
+    controls: Annotated[
+        Path | None, typer.Option(help="Folder of pictures of ordinary galaxies, to hold the scores against.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Ranked table of candidates (.parquet).")
     ] = None,
     as_json: AsJson = False,
     config: Config = _NONE,
 ) -> None:
-    """Compare candidates with the reference: cosine raw and aligned, SIFT, isophotes."""
+    """Compare candidates with the reference and with chance: cosines, SIFT, isophotes, what the network sees."""
     from galclass import verify as stage
 
     depth_dex, settings = (whole := _settings(config))["render"]["depth_dex"], whole["verify"]
+    if controls is not None:
+        settings["controls"] = str(controls)
     if as_json:
         _print_json(stage.pictures(inputs, reference, settings, depth_dex))
     if output is None:
         raise typer.BadParameter("give -o FILE.parquet, or --json", param_hint="--output")
     tables = [classified / f"{pack.stem}.parquet" for pack in inputs]
-    stage.run(tables, inputs, reference, settings, output)
+    stage.run(tables, inputs, reference, network, settings, output)
+
+
+@app.command()
+def visibility(
+    snapshots: Annotated[list[Path], typer.Argument(help="Snapshots of one run, or its folder.")],
+    output: Output,
+    network: Annotated[Path, typer.Option(help="Folder of the trained network.")] = Path("results/train/network"),
+    reference: Annotated[Path, typer.Option(help="Folder of the stage reference, or a picture.")] = Path(
+        "results/reference"
+    ),
+    run: Annotated[str, typer.Option(help="Name of the run; default that of the file or folder.")] = "",
+    config: Config = _NONE,
+) -> None:
+    """From how much of the sky, and for how long, a merger looks rectangular: tables (.parquet) and maps (.png)."""
+    from galclass import visibility as stage
+
+    stage.run(snapshots, network, reference, _settings(config), output, run)
 
 
 @app.command()

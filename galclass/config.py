@@ -64,9 +64,18 @@ def check(settings: dict, source: str) -> dict:
 
 
 def named_files(settings: dict) -> list[Path]:
-    """The pictures that the configuration names; raises `InputError` for the first that is missing."""
-    named = (settings["reference"]["image"], settings["render"]["telescope"]["background"])
+    """The pictures that the configuration names; raises an error for the first one, or the folder, that is missing."""
+    controls = settings["verify"]["controls"]
+    if controls and not resolve(controls).is_dir():
+        raise ConfigError(f"verify.controls: no folder {controls}; give one with pictures of ordinary galaxies, or ''")
+    named = (*reference_pictures(settings["reference"]), settings["render"]["telescope"]["background"])
     return [require_file(resolve(picture)) for picture in named if picture]
+
+
+def reference_pictures(settings: dict) -> list[str]:
+    """The pictures that the section `reference` names, none for the built-in galaxy."""
+    named = settings["image"]
+    return [name for name in ([named] if isinstance(named, str) else named) if name]
 
 
 def merge(base: dict, overlay: dict) -> dict:
@@ -287,7 +296,8 @@ def _allowed(rule: dict) -> str:
     """What a schema allows, in words."""
     if "enum" in rule:
         return "one of " + ", ".join(map(str, rule["enum"]))
-    words = _TYPE_NAMES[rule["type"]]
+    types = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+    words = " or ".join(_TYPE_NAMES[name] for name in types)
     bounds = [("minimum", "from {}"), ("exclusiveMinimum", "above {}"), ("maximum", "to {}"),
               ("exclusiveMaximum", "below {}"), ("minItems", "of at least {} entry"), ("uniqueItems", "each only once"),
               ("pattern", "of the form {}")]  # fmt: skip

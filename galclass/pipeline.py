@@ -61,7 +61,7 @@ def shell_prefix() -> str:
 
 def reference_inputs(settings: dict) -> list[str]:
     """The files the reference is made from: the user's picture, or the figures of the built-in galaxy."""
-    return [settings["image"] or str(config.ROOT / "config" / "reference" / "leda074886.yaml")]
+    return config.reference_pictures(settings) or [str(config.ROOT / "config" / "reference" / "leda074886.yaml")]
 
 
 def _write_resolved(settings: dict) -> None:

@@ -87,7 +87,7 @@ COLUMNS = tuple(item.name for item in fields(Measurement) if item.name != "profi
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """A picture ready for the ruler: light above the sky, pixels to ignore, the galaxy's own, noise per pixel.
 
     A large galaxy is binned by `factor`: the ruler needs no more than `_LARGEST_RADIUS_PX` pixels a radius.
@@ -141,9 +141,9 @@ def measure(
     """
     if kind not in ZONES:
         raise InputError(f"kind of picture: found {kind!r}; allowed are {', '.join(ZONES)}")
-    seen = _prepared(_checked(image), deep, 0.0 if deep and psf_sigma_px is None else psf_sigma_px)
+    seen = prepared(image, deep, psf_sigma_px)
     zones = ZONES[kind] if radii is None else (radii, *ZONES[kind][1:])
-    shape, zone = _fourier(seen, zones)
+    shape, zone = shape_in(seen, zones)
     reason = "fourier: fast" if fast else ""
     ellipses = None
     if not fast:
@@ -173,21 +173,26 @@ def _checked(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _prepared(image: np.ndarray, deep: bool, psf_sigma_px: float | None = None) -> _Prepared:
-    """Sky and other sources off (a deep picture has none), and a large galaxy binned."""
+def prepared(image: np.ndarray, deep: bool = False, psf_sigma_px: float | None = None) -> Prepared:
+    """Sky and other sources off (a deep picture has none, nor blur), and a large galaxy binned.
+
+    The parameters are those of `measure`; raises `InputError` for what is not an image with light in it.
+    """
+    image = _checked(image)
+    psf_sigma_px = 0.0 if deep and psf_sigma_px is None else psf_sigma_px
     missing = ~np.isfinite(image)
     if deep:
         light = np.where(missing, 0.0, image)
-        whole = _Prepared(light, missing, light > _FAINTEST_SHARE * light.max(), 0.0, 1, psf_sigma_px)
+        whole = Prepared(light, missing, light > _FAINTEST_SHARE * light.max(), 0.0, 1, psf_sigma_px)
     else:
         found = segmentation.scene(image)
         light = np.where(missing, 0.0, image - found.sky)
-        whole = _Prepared(light, found.others | missing, found.galaxy, found.noise, 1, psf_sigma_px)
+        whole = Prepared(light, found.others | missing, found.galaxy, found.noise, 1, psf_sigma_px)
     factor = max(1, int(_half_light_radius(whole) / _LARGEST_RADIUS_PX))
     return whole if factor == 1 else _binned(whole, factor)
 
 
-def _half_light_radius(seen: _Prepared) -> float:
+def _half_light_radius(seen: Prepared) -> float:
     """Radius about the centre of light that holds half of the galaxy's light [pixel]."""
     y, x = np.nonzero(seen.galaxy)
     light = np.maximum(seen.light[y, x], 0.0)
@@ -198,7 +203,7 @@ def _half_light_radius(seen: _Prepared) -> float:
     return float(np.interp(0.5, np.cumsum(light[order]) / light.sum(), distance[order]))
 
 
-def _binned(seen: _Prepared, factor: int) -> _Prepared:
+def _binned(seen: Prepared, factor: int) -> Prepared:
     """Means of factor x factor pixels without the masked ones; a rest at the far edges is left out."""
     ny, nx = (length // factor for length in seen.light.shape)
 
@@ -209,7 +214,7 @@ def _binned(seen: _Prepared, factor: int) -> _Prepared:
     light = blocks(np.where(seen.mask, 0.0, seen.light)) / np.maximum(seen_pixels, 1)
     galaxy = blocks(seen.galaxy) > 0.5 * factor**2
     psf_sigma_px = None if seen.psf_sigma_px is None else seen.psf_sigma_px / factor
-    return _Prepared(light, seen_pixels < 0.5 * factor**2, galaxy, seen.noise / factor, factor, psf_sigma_px)
+    return Prepared(light, seen_pixels < 0.5 * factor**2, galaxy, seen.noise / factor, factor, psf_sigma_px)
 
 
 def _in_pixels(row: dict, factor: int) -> dict:
@@ -218,7 +223,7 @@ def _in_pixels(row: dict, factor: int) -> dict:
     return row | places | {name: factor * row[name] for name in ("r_eff_px", "sma") if name in row}
 
 
-def _fourier(seen: _Prepared, zones: tuple) -> tuple[isophotes.Shape, tuple[float, float]]:
+def shape_in(seen: Prepared, zones: tuple) -> tuple[isophotes.Shape, tuple[float, float]]:
     """The shape by one ellipse for all isophotes, in the first zone that gives one."""
     shapes = []
     for zone in zones:
@@ -234,7 +239,7 @@ def _zone_words(zone: tuple[float, float], zones: tuple) -> str:
 
 
 def _refined(
-    seen: _Prepared, shape: isophotes.Shape, zone: tuple[float, float]
+    seen: Prepared, shape: isophotes.Shape, zone: tuple[float, float]
 ) -> tuple[isophotes.Shape, Ellipses | None, str]:
     """The shape about photutils' ellipses where those hold; else as it came, and the reason."""
     inner, outer = _range(seen, shape, min(zone[0] / _MARGIN, _PROFILE_RE[0]), max(zone[1] * _MARGIN, _PROFILE_RE[1]))
@@ -270,14 +275,14 @@ def _within(ellipses: Ellipses, inner: float, outer: float) -> Ellipses:
     return Ellipses(*(getattr(ellipses, item.name)[inside] for item in fields(Ellipses)))
 
 
-def _range(seen: _Prepared, shape: isophotes.Shape, first_re: float, last_re: float) -> tuple[float, float]:
+def _range(seen: Prepared, shape: isophotes.Shape, first_re: float, last_re: float) -> tuple[float, float]:
     """Semi-major axes between two radii [effective radii], as far as the picture shows them [pixel]."""
     ny, nx = seen.light.shape
     edge = max(shape.x, nx - 1 - shape.x, shape.y, ny - 1 - shape.y)
     return max(first_re * shape.r_eff_px, _SMALLEST_SMA_PX), min(last_re * shape.r_eff_px, edge)
 
 
-def _profile(seen: _Prepared, shape: isophotes.Shape, ellipses: Ellipses | None) -> dict[str, list[float]]:
+def _profile(seen: Prepared, shape: isophotes.Shape, ellipses: Ellipses | None) -> dict[str, list[float]]:
     """The isophotes by radius: about photutils' ellipses where there are some, else each about its own."""
     first, last = _range(seen, shape, *_PROFILE_RE)
     if not last > first:

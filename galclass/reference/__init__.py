@@ -1,7 +1,8 @@
 """Stage `reference`: the galaxy that candidates are compared with.
 
 Built in is LEDA 074886, made from its published figures and seen through the same telescope as the simulations.
-Instead, ``reference.image`` may name any PNG, JPEG or FITS picture. Either is measured by the ruler.
+Instead, ``reference.image`` may name any PNG, JPEG or FITS picture, or several; then a candidate is compared with the
+one it is most like. Each is measured by the ruler. `galclass.reference.fetching` gets pictures from public services.
 """
 
 import json
@@ -44,10 +45,13 @@ class _Made:
 def run(settings: dict, render_settings: dict, output: Path) -> dict:
     """Make reference.png, reference_deep.png (without noise), reference.fits and reference.json in the folder `output`.
 
+    Of several pictures the second makes reference_2.png and so on; what is known of it stands in reference.json under
+    `others`, with the `stem` of its files.
+
     Parameters
     ----------
     settings : dict
-        `image` (a file, or "" for the built-in galaxy) and `palette` (one of `PALETTES`).
+        `image` (a file, a list of files, or "" for the built-in galaxy) and `palette` (one of `PALETTES`).
     render_settings : dict
         `pixels`, `depth_dex`, `seed` and `telescope`, so that the reference is a picture like those of the simulations.
 
@@ -61,15 +65,19 @@ def run(settings: dict, render_settings: dict, output: Path) -> dict:
     InputError
         The picture cannot be used, or the built-in one does not show the published shape.
     """
-    if settings["image"]:
-        source = config.resolve(settings["image"])
-        made = _from_file(source, settings["palette"], render_settings)
+    sources = [config.resolve(name) for name in config.reference_pictures(settings)]
+    if sources:
+        made = [_from_file(source, settings["palette"], render_settings) for source in sources]
     else:
-        source = BUILT_IN
-        made = _from_model(read_model(source), render_settings)
-    made.card["provenance"] = provenance.record("reference", [source], {**settings, **_used(render_settings)})
-    _write(Path(output), made)
-    return made.card
+        sources, made = [BUILT_IN], [_from_model(read_model(BUILT_IN), render_settings)]
+    stems = ["reference", *(f"reference_{number}" for number in range(2, len(made) + 1))]
+    others = [{"stem": stem, **one.card} for stem, one in zip(stems[1:], made[1:], strict=True)]
+    record = provenance.record("reference", sources, {**settings, **_used(render_settings)})
+    card = made[0].card | {"others": others, "provenance": record}
+    for stem, one in zip(stems, made, strict=True):
+        _write(Path(output), stem, one)
+    write_text(Path(output) / "reference.json", json.dumps(card, indent=1) + "\n")
+    return card
 
 
 def _used(render_settings: dict) -> dict:
@@ -151,14 +159,13 @@ def _for_json(value: float | str) -> float | str | None:
 # --- files
 
 
-def _write(folder: Path, made: _Made) -> None:
-    """Write the files, the one that says what they are last."""
+def _write(folder: Path, stem: str, made: _Made) -> None:
+    """Write the pictures of one reference."""
     from astropy.io import fits
 
     image = fits.PrimaryHDU(made.flux.astype(np.float32))
     image.header.update({"OBJECT": made.card["name"].encode("ascii", "replace").decode()[:60], **made.header})
-    with atomic(folder / "reference.fits") as temporary:
+    with atomic(folder / f"{stem}.fits") as temporary:
         image.writeto(temporary)
-    images.write_png(folder / "reference.png", made.picture)
-    images.write_png(folder / "reference_deep.png", made.quiet)
-    write_text(folder / "reference.json", json.dumps(made.card, indent=1) + "\n")
+    images.write_png(folder / f"{stem}.png", made.picture)
+    images.write_png(folder / f"{stem}_deep.png", made.quiet)

@@ -1,4 +1,4 @@
-"""The report: one page with the mergers, the training, the classes of the frames and the candidates."""
+"""The report: a page with the mergers, the training and the classes of the frames, and one of the best candidates."""
 
 from galclass.report.page import run
 

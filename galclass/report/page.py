@@ -1,4 +1,4 @@
-"""The page: figures and tables put into one file that needs nothing else."""
+"""The pages: figures and tables put into files that need nothing else, and the tables behind the figures."""
 
 import json
 from pathlib import Path
@@ -8,17 +8,16 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from galclass import __version__, images, network, plotstyle, train, verify
+from galclass import __version__, images, plotstyle, train, verify
 from galclass.config import ROOT
 from galclass.files import atomic, write_text
-from galclass.report import figures, tables
+from galclass.report import candidates, figures, tables
 from galclass.report.results import Results, read
 
 _FOLDER = ROOT / "workflow" / "report"
 _FILM_FRAMES = 8
 _REMNANT_VIEWS = 8
 _OVERVIEW_FRAMES = 5
-_SALIENT = 6
 
 
 def run(folder: Path, settings: dict, output: Path) -> None:
@@ -31,13 +30,14 @@ def run(folder: Path, settings: dict, output: Path) -> None:
     settings : dict
         The whole configuration.
     output : path
-        The page; headline.txt, overview.png and the tables behind its figures (CSV) go beside it.
+        The page; candidates.html, headline.txt, overview.png and the tables behind the figures (CSV) go beside it.
     """
-    results = read(folder, settings["initial"]["runs"])
+    results = read(Path(folder), settings)
     values = _values(results, settings)
     write_text(output.with_name("headline.txt"), _headline_text(values["headlines"], output))
     _write_numbers(results, output.parent)
     _write_overview(results, output.with_name("overview.png"))
+    _write_candidates(results, settings, output.parent)
     write_text(output, render(values))
     print(_headline_text(values["headlines"], output), end="")
 
@@ -66,7 +66,7 @@ def _values(results: Results, settings: dict) -> dict:
         "confusion": tables.confusion(results.metrics),
         "classified": tables.classified(results),
         "measured": tables.measured(results),
-        "candidates": tables.candidates(results),
+        "candidates": tables.candidates(results, settings["report"]["candidates"]),
         "expected": tables.expected(thesis, results),
         "origin": _origin(results),
     }
@@ -87,23 +87,16 @@ def _figures(results: Results) -> dict:
             for run, pack in results.packs.items()
         ],
         "shapes": _shapes(results.shapes),
-        "labels": _figure(5.5, 3.6, lambda ax: figures.plot_labels(results.labels, ax)),
+        "labels": figures.inline(5.5, 3.6, lambda ax: figures.plot_labels(results.labels, ax)),
         "curves": _training(results),
         "fractions": _fractions(results),
         "pair": _pair(results),
-        "saliency": _saliency(results),
     }
-
-
-def _figure(width: float, height: float, draw, **subplots) -> str:
-    fig, axes = plotstyle.figure(width, height, **subplots)
-    draw(axes)
-    return plotstyle.data_uri(plotstyle.png_bytes(fig))
 
 
 def _film(pack: images.Pack) -> str:
     times = pack.frames["time_gyr"].to_numpy()
-    return _figure(
+    return figures.inline(
         11.0, 1.7, lambda axes: figures.plot_film(pack.images, times, axes), ncols=min(_FILM_FRAMES, len(times))
     )
 
@@ -112,7 +105,8 @@ def _remnant(pack: images.Pack, measured: pd.DataFrame) -> str:
     """Views of the last snapshot with their measured B4."""
     last = np.flatnonzero(pack.frames["time_gyr"] == pack.frames["time_gyr"].max())[:_REMNANT_VIEWS]
     titles = [_b4_text(measured.iloc[index]) for index in last]
-    return _figure(11.0, 1.7, lambda axes: figures.plot_gallery(pack.images[last], titles, axes), ncols=_REMNANT_VIEWS)
+    draw = lambda axes: figures.plot_gallery(pack.images[last], titles, axes)  # noqa: E731
+    return figures.inline(11.0, 1.7, draw, ncols=_REMNANT_VIEWS)
 
 
 def _b4_text(row: pd.Series) -> str:
@@ -127,7 +121,7 @@ def _shapes(pack: images.Pack) -> str:
     titles = [pack.frames["run"][index] for index in chosen]
     columns = max(map(len, rows))
     draw = lambda axes: figures.plot_gallery(pack.images[chosen], titles, axes.ravel())  # noqa: E731
-    return _figure(11.0, 3.4, draw, nrows=len(rows), ncols=columns, squeeze=False)
+    return figures.inline(11.0, 3.4, draw, nrows=len(rows), ncols=columns, squeeze=False)
 
 
 def _fractions(results: Results) -> str:
@@ -136,57 +130,42 @@ def _fractions(results: Results) -> str:
             figures.plot_fractions(tables.fractions(table), ax, run)
         axes[0, -1].legend(loc="lower right", frameon=True)
 
-    return _figure(4.0 * len(results.tables), 2.8, draw, ncols=len(results.tables), squeeze=False)
-
-
-def _best_picture(results: Results) -> np.ndarray:
-    """The picture of the candidate that ranks first."""
-    best = results.candidates.iloc[0]
-    pack = results.packs[best["run"]]
-    return pack.images[np.flatnonzero(pack.frames["frame"] == best["frame"])[0]]
+    return figures.inline(4.0 * len(results.tables), 2.8, draw, ncols=len(results.tables), squeeze=False)
 
 
 def _pair(results: Results) -> str:
-    pair = [_best_picture(results), results.reference]
-    pixels = min(results.reference.shape)
+    """The best candidate and its reference, as they are and aligned."""
+    best = candidates.best(results, 1)[0]
+    pair = [best.picture, best.reference.picture]
+    pixels = min(best.reference.picture.shape)
     pictures = [*pair, *(verify.aligned(picture, pixels) for picture in pair)]
-    return _figure(11.0, 3.0, lambda axes: figures.plot_pair(pictures, axes), ncols=4)
-
-
-def _saliency(results: Results) -> str:
-    """The best candidates, and beside each where the classifier looked."""
-    classifier = network.open_classifier(results.network)
-    best = results.candidates.head(_SALIENT)
-    packs = [results.packs[run] for run in best["run"]]
-    rows = [pack.index(frame) for pack, frame in zip(packs, best["frame"], strict=True)]
-    flux = np.stack([pack.flux[row] for pack, row in zip(packs, rows, strict=True)])
-    added = classifier.saliency(classifier.inputs(flux))
-    x, y = network.places(network.galaxy_ellipses(flux))
-
-    def draw(axes: np.ndarray) -> None:
-        for k, (pack, row) in enumerate(zip(packs, rows, strict=True)):
-            picture = pack.images[row]
-            figures.plot_picture(picture, axes[0, k], f"candidate {k + 1}")
-            p = best["p_rectangle"].iloc[k]
-            figures.plot_saliency(picture, (x[k], y[k]), added[k], axes[1, k], f"p(rectangle) {p:.2f}")
-
-    return _figure(11.0, 3.8, draw, nrows=2, ncols=len(rows), squeeze=False)
+    return figures.inline(11.0, 3.0, lambda axes: figures.plot_pair(pictures, axes), ncols=4)
 
 
 def _training(results: Results) -> str:
     """Loss, AUC by signal to noise, and reliability."""
     best = results.metrics.get("simulations") or results.metrics["shape_models"]
     tests = [pd.DataFrame(best[name]).astype(float, errors="ignore") for name in ("by_property", "reliability")]
-    return _figure(10.0, 2.8, lambda axes: train.plot_summary(results.history, *tests, axes), ncols=3)
+    return figures.inline(10.0, 2.8, lambda axes: train.plot_summary(results.history, *tests, axes), ncols=3)
 
 
 def _write_overview(results: Results, path: Path) -> None:
     """The picture for a README or a talk: the best candidate's merger, its best view and the reference."""
-    film = results.films[results.candidates.iloc[0]["run"]]
+    best = candidates.best(results, 1)[0]
+    film = results.films[best.row["run"]]
     fig, axes = plotstyle.figure(11.0, 1.8, ncols=_OVERVIEW_FRAMES + 2)
     times = film.frames["time_gyr"].to_numpy()
-    figures.plot_overview(film.images, times, _best_picture(results), results.reference, axes)
+    figures.plot_overview(film.images, times, best.picture, best.reference.picture, axes)
     plotstyle.save_png(fig, path)
+
+
+def _write_candidates(results: Results, settings: dict, folder: Path) -> None:
+    """The page of the candidates, and the tables behind its figures that no other stage has written."""
+    values, numbers = candidates.page(results, settings)
+    for name, table in numbers.items():
+        with atomic(folder / f"candidates_{name}.csv") as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g")
+    write_text(folder / "candidates.html", render(values, "candidates.html.j2"))
 
 
 def _numbers(results: Results) -> dict:

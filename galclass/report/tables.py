@@ -1,5 +1,8 @@
 """The numbers of the report: shares of the classes, headline figures, and the thesis beside ours."""
 
+import math
+from typing import NamedTuple
+
 import pandas as pd
 
 from galclass import rates
@@ -96,46 +99,80 @@ def confusion(metrics: dict) -> dict:
     return {"columns": ["true class", *names], "rows": [[name, *row] for name, row in zip(names, rows, strict=True)]}
 
 
-def candidates(results: Results, most: int = 10) -> dict:
-    """The best candidates with their scores and percentiles; those of a run that fails a gate are marked."""
+class Cell(NamedTuple):
+    """A cell of a table that can be sorted: its text, what it is sorted by (None comes last), and where it leads."""
+
+    text: str
+    key: float | str | None
+    link: str = ""
+
+
+#: Columns of the table of candidates: heading, column, format, and whether its percentile among random frames follows.
+_CANDIDATE_COLUMNS = (
+    ("p(rectangle)", "p_rectangle", "{:.3f}", False),
+    ("combined", "combined", "{:+.2f}", True),
+    ("p by chance", "p_chance", "{:.2g}", False),
+    ("residual cosine", "cosine_residual", "{:.3f}", True),
+    ("aligned cosine", "cosine_aligned", "{:.3f}", True),
+    ("raw cosine (thesis)", "cosine_raw", "{:.3f}", True),
+    ("profile distance", "profile_distance", "{:.2f}", True),
+    ("embedding distance", "embedding_distance", "{:.3f}", True),
+    ("SIFT inliers", "sift_inliers", "{:.0f}", True),
+    ("b/a", "axis_ratio", "{:.2f}", False),
+)
+
+
+def candidates(results: Results, linked: int) -> dict:
+    """Every candidate with its scores; those of a run that fails a gate are marked, the first `linked` lead on."""
     rows = []
-    for row in results.candidates.head(most).to_dict("records"):
-        scores = [_with_percentile(row, name) for name in ("cosine_residual", "cosine_aligned", "cosine_raw")]
-        sift = f"{row['sift_keypoints']} keypoints, {row['sift_matches']} matches; {row['sift_verdict']}"
-        view = f"({row['view_x']:+.2f}, {row['view_y']:+.2f}, {row['view_z']:+.2f})"
-        rows.append(
-            [
-                row["rank"],
-                results.marked(row["run"]),
-                f"{row['time_gyr']:.2f}",
-                row["frame"],
-                view,
-                f"{row['p_rectangle']:.3f}",
-                *scores,
-                f"{row['b4']:+.3f} ({row['measured_label']})",
-                f"{row['axis_ratio']:.2f}",
-                sift,
-            ]
-        )
-    columns = [
-        "rank",
-        "run",
-        "time [Gyr]",
-        "frame",
-        "view",
-        "p(rectangle)",
-        "residual cosine",
-        "aligned cosine",
-        "raw cosine (thesis)",
-        "B4",
-        "b/a",
-        "SIFT",
-    ]
-    return {"columns": columns, "rows": rows}
+    for row in results.candidates.to_dict("records"):
+        link = f"candidates.html#candidate-{row['rank']}" if row["rank"] <= linked else ""
+        cells = [
+            Cell(str(row["rank"]), row["rank"], link),
+            Cell(name := results.marked(row["run"]), name),
+            number_cell(row["time_gyr"], "{:.2f}"),
+            number_cell(row["frame"], "{:.0f}"),
+            *(_score_cell(row, *column[1:]) for column in _CANDIDATE_COLUMNS),
+            _b4_cell(row),
+        ]
+        rows.append(cells)
+    return {"columns": ["rank", "run", "time [Gyr]", "frame", *(column[0] for column in _CANDIDATE_COLUMNS), "B4"],
+            "rows": rows}  # fmt: skip
 
 
-def _with_percentile(row: dict, score: str) -> str:
-    return f"{row[score]:.3f} ({row[f'{score}_percentile']:.0f} %)"
+def number_cell(value: float, form: str) -> Cell:
+    """A number, sorted by its value; a dash, sorted last, where there is none."""
+    return Cell(number_text(value, form), float(value) if math.isfinite(value) else None)
+
+
+def _score_cell(row: dict, name: str, form: str, has_percentile: bool) -> Cell:
+    """A score, with its percentile among random frames in brackets."""
+    cell = number_cell(row[name], form)
+    if not has_percentile or cell.key is None:
+        return cell
+    return cell._replace(text=f"{cell.text} ({percentile_text(row[f'{name}_percentile'])} %)")
+
+
+def _b4_cell(row: dict) -> Cell:
+    text = number_with_error(row["b4"], row["b4_err"])
+    return number_cell(row["b4"], "{:+.3f}")._replace(text=f"{text} ({row['measured_label']})")
+
+
+def number_text(value: float, form: str = "{:.3f}") -> str:
+    """A number in a form; a dash where it was not measured."""
+    return form.format(value) if math.isfinite(value) else "\u2013"
+
+
+def number_with_error(value: float, error: float) -> str:
+    """A number with its error; a dash where it was not measured."""
+    return f"{value:+.3f} ± {number_text(error)}" if math.isfinite(value) else number_text(value)
+
+
+def percentile_text(percentile: float, null: str = "") -> str:
+    """A percentile with one digit where it is near the top; words where there is none among `null` ("_controls")."""
+    if not math.isfinite(percentile):
+        return "no controls given" if null == "_controls" else "\u2013"
+    return f"{percentile:.1f}" if percentile > 99.0 else f"{percentile:.0f}"
 
 
 def headlines(results: Results) -> list[dict]:
@@ -158,7 +195,7 @@ def headlines(results: Results) -> list[dict]:
             "value": f"{best['cosine_aligned']:.3f}",
             "text": f"aligned cosine of the best candidate ({results.marked(best['run'])}, {best['time_gyr']:.2f} Gyr, "
             f"frame {best['frame']}) with the reference; residual {best['cosine_residual']:.3f}, "
-            f"raw {best['cosine_raw']:.3f}",
+            f"raw {best['cosine_raw']:.3f}; the best of as many random frames is as good with p {best['p_chance']:.2g}",
         },
     ]
 

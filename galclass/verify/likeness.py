@@ -1,85 +1,198 @@
-"""How much pictures look like the reference: cosines, keypoints and isophotes."""
+"""How much pictures look like the reference: cosines, keypoints, isophotes and what a network sees in them."""
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from galclass import images, ruler, segmentation
+from galclass import images, network
 from galclass.errors import InputError
-from galclass.verify.alignment import aligned_with_ratio, flips, residual
-from galclass.verify.keypoints import inliers, ratio_matches, sift
+from galclass.verify.alignment import Pattern, aligned_cosines, pattern, residual_picture
+from galclass.verify.keypoints import Keypoints, sift, sift_scores
+from galclass.verify.profiles import Profile, isophote_profile, profile_columns
 
-NOT_INFORMATIVE = "not informative"
-#: Largest width of an aligned picture: more pixels than this add noise, not shape.
-ALIGNED_PIXELS = 64
-_SHAPE_NAMES = ("axis_ratio", "b4", "b6", "a4_over_a")
-_ERROR_NAMES = ("b4_err", "b6_err")
+#: Residuals are this much stronger for SIFT, about grey.
+_RESIDUAL_GAIN = 2.0
+_SHAPE_NAMES = ("axis_ratio", "b4", "b4_err", "b6", "b6_err", "a4_over_a")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One galaxy as all comparisons see it.
+
+    Attributes
+    ----------
+    picture : shape (ny, nx), brightness between 0 and 1, y up
+    light : shape (ny, nx), what isophotes are measured on: flux, or `picture` itself
+    kind : "flux" or "picture", what `light` is
+    grey : shape (ny, nx), what the thesis compared; `picture` itself but where false colours were read
+    """
+
+    picture: np.ndarray
+    light: np.ndarray
+    kind: str
+    grey: np.ndarray
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference picture, made ready for comparison with many.
+    """The reference, made ready for comparison with many.
 
     Attributes
     ----------
-    picture : shape (ny, nx), 0 to 1, y up
-    orientations : shape (4, p, p): aligned, as it is, turned by 180 degrees, and the mirror images of both
-    residuals : shape (4, p, p): the same less the mean over ellipses
-    keypoints, descriptors : what SIFT found
-    shape : axis_ratio, b4, b6, a4_over_a, NaN where not measured
+    name : of the galaxy, or of the file
+    picture, grey : as of a `Sight`
+    pattern : for the aligned cosines
+    keypoints, residual_keypoints : what SIFT found in the picture, and in what its ellipses leave over
+    profiles : its isophotes by radius, by the kind of light, "flux" (where there is some) and "picture"
+    embedding : shape (d,), what the classifier's last layer but one holds; None without a classifier
+    pixel_arcsec : width of a pixel, None where it is not known
+    axis_ratio : of the best ellipse, NaN where not measured
+    shape : axis_ratio, b4, b4_err, b6, b6_err, a4_over_a; NaN where not measured
     """
 
+    name: str
     picture: np.ndarray
-    orientations: np.ndarray
-    residuals: np.ndarray
-    keypoints: Sequence
-    descriptors: np.ndarray | None
+    grey: np.ndarray
+    pattern: Pattern
+    keypoints: Keypoints
+    residual_keypoints: Keypoints
+    profiles: dict[str, Profile]
+    embedding: np.ndarray | None
+    pixel_arcsec: float | None
     shape: dict[str, float]
 
+    @property
+    def axis_ratio(self) -> float:
+        return self.shape["axis_ratio"]
 
-def reference_picture(reference: Path) -> Path:
-    """The picture of a reference given as the folder of `galclass reference` or as a file."""
+    @property
+    def profile(self) -> Profile:
+        """Its isophotes by radius, in flux if there is some."""
+        return self.profiles.get("flux", self.profiles["picture"])
+
+
+# --- reading
+
+
+def read_sight(path: Path, depth_dex: float) -> Sight:
+    """A picture file (PNG, JPEG, FITS) as comparisons see it; flux is stretched, false colours are read by palette."""
+    grey, is_flux = images.read_picture(path)
+    if is_flux:
+        picture = np.asarray(images.stretch(grey, depth_dex), dtype=float)
+        return Sight(picture, grey, "flux", picture)
+    picture, _ = images.read_brightness(path)
+    return Sight(picture, picture, "picture", grey)
+
+
+def reference_files(reference: Path) -> list[Path]:
+    """The pictures of a reference: those in the folder of `galclass reference`, or the one file."""
     reference = Path(reference)
-    return reference / "reference.png" if reference.is_dir() else reference
+    return [reference / f"{card['stem']}.png" for card in _cards(reference)] if reference.is_dir() else [reference]
 
 
-def read_reference(reference: Path, settings: dict, depth_dex: float = 3.0) -> Reference:
-    """Read the reference and do once what every comparison needs."""
-    path = reference_picture(reference)
-    values, is_flux = images.read_picture(path)
-    picture = as_picture(values, is_flux, depth_dex)
-    pixels = min(*picture.shape, ALIGNED_PIXELS)
-    flat, ratio = aligned_with_ratio(picture, pixels)
-    if not flat.any():
+def _cards(folder: Path) -> list[dict]:
+    """What reference.json says of each picture of the folder."""
+    path = folder / "reference.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        cards = [{"stem": "reference", **card}, *card.get("others", [])]
+        if any(name not in one for one in cards for name in ("stem", "name", "flux_unit")):
+            raise ValueError("incomplete")
+        return cards
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{path}: not what `galclass reference` writes; run it again, or give a picture") from error
+
+
+def read_references(
+    reference: Path, settings: dict, classifier: network.Classifier | None = None, depth_dex: float = 3.0
+) -> list[Reference]:
+    """Read the reference, or several, and do once what every comparison needs.
+
+    Parameters
+    ----------
+    reference : path
+        The folder of `galclass reference`, or a picture.
+    settings : dict
+        The section `verify`: `sift`.
+    classifier : optional
+        For the distance in its last layer but one.
+    depth_dex : float
+        Stretch of pictures in FITS.
+
+    Raises
+    ------
+    InputError
+        A file is missing or no picture, or holds nothing but sky.
+    """
+    reference = Path(reference)
+    if not reference.is_dir():
+        inputs = None if classifier is None else classifier.file_inputs(reference)
+        sight = read_sight(reference, depth_dex)
+        return [_ready(reference.name, sight, settings, _embedded(classifier, inputs), None, reference)]
+    found = [_from_folder(reference, card, settings, classifier) for card in _cards(reference)]
+    names = [one.name for one in found]
+    return [
+        replace(one, name=f"{one.name} ({number})") if names.count(one.name) > 1 else one
+        for number, one in enumerate(found, start=1)
+    ]
+
+
+def _from_folder(folder: Path, card: dict, settings: dict, classifier: network.Classifier | None) -> Reference:
+    """One reference of the folder of `galclass reference`."""
+    path = folder / f"{card['stem']}.png"
+    picture, flux = images.read_picture(path)[0], images.read_picture(path.with_suffix(".fits"))[0]
+    kind = "picture" if "not flux" in card["flux_unit"] else "flux"
+    file = None if classifier is None else path if classifier.layer == "images" else path.with_suffix(".fits")
+    embedding = _embedded(classifier, None if file is None else classifier.file_inputs(file))
+    sight = Sight(picture, flux, kind, picture)
+    return _ready(card["name"], sight, settings, embedding, card.get("pixel_arcsec"), path)
+
+
+def _embedded(classifier: network.Classifier | None, inputs: np.ndarray | None) -> np.ndarray | None:
+    return None if classifier is None else classifier.embedding(inputs[None])[0]
+
+
+def _ready(
+    name: str, sight: Sight, settings: dict, embedding: np.ndarray | None, pixel_arcsec: float | None, path: Path
+) -> Reference:
+    found = pattern(sight.picture)
+    profiles = {kind: isophote_profile(light, kind) for kind, light in _lights(sight).items()}
+    if not np.abs(found.intensity).max() > 0:
         raise InputError(f"{path}: no galaxy stands out from the border of the picture; give another reference")
-    deep = Path(reference) / "reference_deep.png"
-    quiet = images.read_picture(deep)[0] if deep.is_file() else without_noise(values, is_flux, depth_dex)
-    keypoints, descriptors = sift(quiet, settings["sift"])
-    shape = _folder_shape(reference) or measured_shape(values, "flux" if is_flux else "picture")
-    return Reference(picture, flips(flat), flips(residual(flat, ratio)), keypoints, descriptors, shape)
+    return Reference(
+        name=name,
+        picture=sight.picture,
+        grey=sight.grey,
+        pattern=found,
+        keypoints=sift(sight.picture, settings["sift"]),
+        residual_keypoints=sift(for_sift(residual_picture(sight.picture)), settings["sift"]),
+        profiles=profiles,
+        embedding=embedding,
+        pixel_arcsec=pixel_arcsec,
+        shape=measured_shape(profiles[sight.kind]),
+    )
 
 
-def _folder_shape(reference: Path) -> dict[str, float] | None:
-    """The shape that `galclass reference` measured on the flux, where there is one."""
-    card = Path(reference) / "reference.json"
-    if not card.is_file():
-        return None
-    measured = json.loads(card.read_text(encoding="utf-8"))["measured"]
-    return {name: np.nan if measured[name] is None else measured[name] for name in _SHAPE_NAMES}
+def _lights(sight: Sight) -> dict[str, np.ndarray]:
+    """What isophotes can be measured on, by its kind."""
+    return {sight.kind: sight.light, "picture": sight.picture}
 
 
-def as_picture(values: np.ndarray, is_flux: bool, depth_dex: float) -> np.ndarray:
-    """A picture between 0 and 1; flux is stretched."""
-    return np.asarray(images.stretch(values, depth_dex) if is_flux else values, dtype=float)
+def as_picture(sight: Sight) -> Sight:
+    """The galaxy as if no flux of it were known, to be held against pictures."""
+    return Sight(sight.picture, sight.picture, "picture", sight.grey)
 
 
-def without_noise(values: np.ndarray, is_flux: bool, depth_dex: float) -> np.ndarray:
-    """A picture between 0 and 1 of the galaxy alone."""
-    return as_picture(segmentation.clean(values), is_flux, depth_dex)
+# --- comparing
+
+
+def for_sift(residual: np.ndarray) -> np.ndarray:
+    """A residual as a picture between 0 and 1 about grey."""
+    return np.clip(0.5 + _RESIDUAL_GAIN * residual, 0.0, 1.0)
 
 
 def grey_8bit(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -100,62 +213,68 @@ def cosine_raw(stack: Iterable[np.ndarray], reference: np.ndarray) -> np.ndarray
     return 1.0 - cosine_distances(flat, grey_8bit(reference, reference.shape)[None])[:, 0]
 
 
-def best_cosine(stack: np.ndarray, orientations: np.ndarray) -> np.ndarray:
-    """Cosine of pictures (n, p, p) with the best of the orientations (m, p, p); 0 for an empty picture."""
-    left, right = stack.reshape(len(stack), -1), orientations.reshape(len(orientations), -1)
-    lengths = np.linalg.norm(left, axis=1)[:, None] * np.linalg.norm(right, axis=1)
-    products = left @ right.T
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0).max(axis=1)
+def aligned_scores(pictures: Sequence[np.ndarray], references: Sequence[Reference]) -> pd.DataFrame:
+    """Aligned cosines with the reference that each picture is most like.
+
+    Parameters
+    ----------
+    pictures : shape (n, ny, nx), or a sequence of pictures of any size
+        Brightness, 0 to 1.
+
+    Returns
+    -------
+    table of n rows
+        Those of `aligned_cosines`, and `reference`, the name of the one of the highest `cosine_aligned`.
+    """
+    tables = [aligned_cosines(pictures, one.pattern).assign(reference=one.name) for one in references]
+    best = np.argmax([table["cosine_aligned"] for table in tables], axis=0)
+    return pd.concat(tables).iloc[best * len(best) + np.arange(len(best))].reset_index(drop=True)
 
 
-def cosine_aligned(stack: Iterable[np.ndarray], reference: Reference) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine after alignment, of the pictures and of their residuals; two arrays of shape (n,)."""
-    pixels = reference.orientations.shape[-1]
-    pairs = [aligned_with_ratio(picture, pixels) for picture in stack]
-    flat = np.stack([pair[0] for pair in pairs])
-    left_over = np.stack([residual(*pair) for pair in pairs])
-    return best_cosine(flat, reference.orientations), best_cosine(left_over, reference.residuals)
-
-
-def sift_scores(picture: np.ndarray, reference: Reference, settings: dict) -> dict:
-    """Numbers of keypoints, ratio-test matches and inliers, and whether they say anything."""
-    keypoints, descriptors = sift(picture, settings)
-    matches = ratio_matches(descriptors, reference.descriptors, settings["ratio"])
-    enough = min(len(keypoints), len(reference.keypoints)) >= settings["minimum_keypoints"]
-    return {
-        "sift_keypoints": len(keypoints),
-        "sift_reference_keypoints": len(reference.keypoints),
-        "sift_matches": len(matches),
-        "sift_inliers": inliers(keypoints, reference.keypoints, matches),
-        "sift_verdict": "informative" if enough else NOT_INFORMATIVE,
-    }
-
-
-def measured_shape(light: np.ndarray, kind: str) -> dict[str, float]:
-    """Axis ratio and harmonics of a picture of `kind` "flux" or "picture", NaN where they cannot be measured."""
-    try:
-        shape = ruler.measure(light, kind=kind, fast=True)
-    except InputError:
-        return dict.fromkeys((*_SHAPE_NAMES, *_ERROR_NAMES), np.nan)
-    return {name: float(getattr(shape, name)) for name in (*_SHAPE_NAMES, *_ERROR_NAMES)}
-
-
-def shape_columns(light: np.ndarray, kind: str, reference: Reference) -> dict[str, float]:
-    """Shape of a picture and its difference from the reference."""
-    shape = measured_shape(light, kind)
-    return shape | {
-        f"{name}_difference": shape[name] - reference.shape[name] for name in ("axis_ratio", "b4", "a4_over_a")
-    }
-
-
-def score(
-    stack: Sequence[np.ndarray], reference: Reference, settings: dict, quiet: Iterable[np.ndarray] | None = None
+def compared(
+    sights: Sequence[Sight], references: Sequence[Reference], settings: dict, embeddings: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """All scores of pictures against the reference, a row each; SIFT looks at the `quiet` ones: it would find noise."""
-    flat, left_over = cosine_aligned(stack, reference)
-    looked_at = stack if quiet is None else quiet
-    table = pd.DataFrame([sift_scores(picture, reference, settings["sift"]) for picture in looked_at])
-    table.insert(0, "cosine_raw", cosine_raw(stack, reference.picture))
-    table.insert(1, "cosine_aligned", flat)
-    table.insert(2, "cosine_residual", left_over)
-    return table
+    """All scores of galaxies against the reference each is most like, a row each.
+
+    Parameters
+    ----------
+    sights : sequence
+    references : as `read_references` gives them
+    settings : the section `verify`: `sift`
+    embeddings : shape (n, d), optional
+        What the classifier's last layer but one holds for each.
+    """
+    table = aligned_scores([sight.picture for sight in sights], references)
+    chosen = [next(one for one in references if one.name == name) for name in table["reference"]]
+    pairs = list(zip(sights, chosen, strict=True))
+    table.insert(0, "cosine_raw", [cosine_raw([sight.grey], one.grey)[0] for sight, one in pairs])
+    rest = pd.DataFrame([_one_by_one(sight, one, settings["sift"]) for sight, one in pairs])
+    return pd.concat([table, rest], axis=1).assign(embedding_distance=_distances(embeddings, chosen))
+
+
+def _one_by_one(sight: Sight, reference: Reference, sift_settings: dict) -> dict:
+    """What is not computed for many pictures at once."""
+    here = sift(sight.picture, sift_settings)
+    left_over = sift(for_sift(residual_picture(sight.picture)), sift_settings)
+    # Flux is compared with flux and pictures with pictures: the effective radius of a picture is not that of flux.
+    kind = sight.kind if sight.kind in reference.profiles else "picture"
+    profile = isophote_profile(_lights(sight)[kind], kind)
+    return {
+        **sift_scores(here, reference.keypoints, sift_settings),
+        **sift_scores(left_over, reference.residual_keypoints, sift_settings, "sift_residual"),
+        **profile_columns(profile, reference.profiles[kind]),
+        **measured_shape(profile),
+    }
+
+
+def _distances(embeddings: np.ndarray | None, references: Sequence[Reference]) -> np.ndarray:
+    """Distance of each row (n, d) from its reference in the classifier's last layer but one; NaN without them."""
+    if embeddings is None:
+        return np.full(len(references), np.nan)
+    pairs = zip(embeddings, references, strict=True)
+    return np.array([network.embedding_distance(row[None], one.embedding)[0] for row, one in pairs])
+
+
+def measured_shape(profile: Profile) -> dict[str, float]:
+    """Axis ratio and harmonics of a galaxy by its profile, NaN where they could not be measured."""
+    return {name: np.nan if profile.shape is None else float(getattr(profile.shape, name)) for name in _SHAPE_NAMES}

@@ -1,13 +1,15 @@
 """The report says what the results say."""
 
 import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from galclass import config, images, network, plotstyle, rates
+from galclass import catalog, config, images, network, plotstyle, rates, verify, visibility
 from galclass.errors import InputError
 from galclass.report import figures, page, results, tables
 
@@ -47,10 +49,8 @@ def metrics() -> dict:
     }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A classifier that was never trained."""
-    folder = tmp_path_factory.mktemp("network")
+def untrained(folder: Path) -> Path:
+    """A classifier that was never trained, in a folder."""
     network.fix_seeds(1)
     size = 3 * 16
     numbers = {"temperature": 1.0, "mean": [0.0] * size, "limit": 10.0}
@@ -61,6 +61,11 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return untrained(tmp_path_factory.mktemp("network"))
+
+
 def verdicts(energy: float) -> list[dict]:
     """Quality of a run with this drift of the energy."""
     return [
@@ -69,23 +74,59 @@ def verdicts(energy: float) -> list[dict]:
     ]
 
 
-@pytest.fixture
-def pack() -> images.Pack:
+def some_pack() -> images.Pack:
+    """Two views of each of three snapshots of run box, all the same galaxy."""
     y, x = np.mgrid[-2:2:24j, -2:2:24j]
     picture = images.stretch(np.exp(-2 * np.hypot(x, 1.5 * y)), 3.0)
     frames = pd.DataFrame({"frame": range(6), "run": "box", "time_gyr": [0, 0, 0.5, 0.5, 1, 1], "label": CLASSES * 2})
+    frames["snapshot"] = [f"snapshot_00{k // 2}" for k in range(6)]
     return images.Pack(np.stack([picture] * 6), frames, {"settings": {"depth_dex": 3.0}})
 
 
 @pytest.fixture
-def finished(pack, folder) -> results.Results:
-    """Results of one run of six frames, as the stages would leave them."""
-    rows = {"rank": [1, 2], "run": "box", "frame": [5, 2], "time_gyr": [1.0, 0.5], "p_rectangle": [0.9, 0.8]}
-    rows |= {"view_x": 1.0, "view_y": 0.0, "view_z": 0.0, "b4": [-0.08, np.nan], "axis_ratio": 0.7}
-    scores = ("cosine_raw", "cosine_aligned", "cosine_residual", "sift_keypoints", "sift_matches")
-    rows |= {name: [0.9, 0.7] for name in scores} | {f"{name}_percentile": [99.0, 50.0] for name in scores}
-    rows["sift_verdict"] = ["not informative", "informative"]
-    rows["measured_label"] = ["rectangle", "none"]
+def pack() -> images.Pack:
+    return some_pack()
+
+
+def candidates() -> pd.DataFrame:
+    """Frames 5 and 2 of run box as candidates, the second not measured in part, both without controls."""
+    rows = {"rank": [1, 2], "run": "box", "frame": [5, 2], "snapshot": ["snapshot_002", "snapshot_001"],
+            "time_gyr": [1.0, 0.5], "view_x": 1.0, "view_y": 0.0, "view_z": 0.0, "roll_deg": 12.5,
+            "pixel_kpc": 0.2, "pixel_arcsec": 2.0, "effective_radius_kpc": 1.5, "snr": [50.0, np.inf], "seed": 1,
+            "class": "rectangle", "p_rectangle": [0.9, 0.8], "domain_distance": [0.5, np.nan],
+            "reference": "a galaxy <b>&", "rotation_deg": [33.0, np.nan], "mirrored": [True, False],
+            "axis_ratio": 0.7, "b4": [-0.08, np.nan], "b4_err": [0.01, np.nan], "b6": [0.0, np.nan],
+            "b6_err": [0.01, np.nan], "a4_over_a": [-0.06, np.nan], "measured_label": ["rectangle", "none"],
+            "p_label": [0.9, np.nan], "inner_disc_re": np.nan, "inner_disc_sigma": 0.5, "ellipticity_distance": 1.0,
+            "a4_distance": 1.0, "b6_distance": 1.0, "sift_reference_keypoints": 5, "sift_matches": [4, 2],
+            "sift_verdict": [verify.NOT_INFORMATIVE, "informative"]}  # fmt: skip
+    rows |= {name: [3, 2] if "sift" in name else [0.9, 0.7] for name in verify.SCORES}
+    for end in ("", "_ovals", "_controls"):
+        given = [np.nan, np.nan] if end == "_controls" else [99.5, 50.0]
+        rows |= {f"{name}_percentile{end}": given for name in verify.SCORES}
+        rows[f"p_chance{end}"] = np.nan if end == "_controls" else [0.04, 1.0]
+    return pd.DataFrame(rows)
+
+
+def isophotes_of(run: str, frame: int, a4: float) -> pd.DataFrame:
+    """Rows of the table of profiles."""
+    rows = {"run": run, "frame": frame, "radius_re": [0.5, 1.0, 2.0], "radius_px": [2.5, 5.0, 10.0]}
+    rows |= {name: [a4, a4, np.nan] for name in ("ellipticity", "a4_over_a", "b6")}
+    return pd.DataFrame(rows | {f"{name}_err": 0.01 for name in ("ellipticity", "a4_over_a", "b6")})
+
+
+def sky() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run box from three sides, of which one shows a rectangle in the last snapshot; and in time."""
+    table = pd.DataFrame({"run": "box", "snapshot": "snapshot_002", "time_gyr": 1.0, "direction": range(3),
+                          "view_x": [1.0, 0.0, 0.0], "view_y": [0.0, 1.0, 0.0], "view_z": [0.0, 0.0, 1.0],
+                          "galaxies": 1, "class": ["rectangle", "oval", "oval"], "p_rectangle": [0.9, 0.1, 0.2],
+                          "domain_distance": 0.5, "cosine_aligned": 0.9, "cosine_residual": 0.5})  # fmt: skip
+    return table, visibility.times(table)
+
+
+def some_results(folder: Path) -> results.Results:
+    """Results of one run of six frames, as the stages would leave them; `folder` has a network."""
+    pack = some_pack()
     shapes = {"label": CLASSES, "b4": [0, -0.1, -0.05], "b6": [0, 0, 0.015], "agrees": [True, True, False]}
     history = {
         "epoch": [1, 2],
@@ -97,7 +138,12 @@ def finished(pack, folder) -> results.Results:
     measured = {"frame": range(6), "b4": [0.0, 0.0, -0.08, 0.0, -0.08, np.nan], "b4_err": 0.01, "snr": 50.0}
     counts = {"run": "box", "frames": 6, "oval": 3, "rectangle": 2, "obround": 0, "none": 1}
     counts |= {"rectangle_share": 1 / 3, "low": 0.1, "high": 0.7}
+    profiles = [isophotes_of("box", 5, -0.05), isophotes_of("box", 2, 0.01), isophotes_of("reference", 0, -0.06)]
+    keypoints = verify.sift(pack.images[0].astype(float), config.load()["verify"]["sift"])
+    reference = SimpleNamespace(name="a galaxy <b>&", picture=pack.images[0].astype(float), keypoints=keypoints,
+                                pixel_arcsec=2.6)  # fmt: skip
     return results.Results(
+        folder=Path("results"),
         films={"box": pack},
         packs={"box": pack},
         verdicts={"box": verdicts(0.001)},
@@ -110,7 +156,7 @@ def finished(pack, folder) -> results.Results:
         network=folder,
         heldout=heldout(),
         tables={"box": classified(["oval", "oval", "rectangle", "oval", "rectangle", "rectangle"], 2)},
-        candidates=pd.DataFrame(rows),
+        candidates=candidates(),
         provenance={
             "galclass": "1",
             "python": "3",
@@ -118,9 +164,16 @@ def finished(pack, folder) -> results.Results:
             "code": "c0de" * 16,
             "inputs": {"a.h5": "f" * 64},
         },
-        reference=pack.images[0].astype(float),
         reference_card={"name": "a galaxy <b>&"},
+        references=[reference],
+        profiles=pd.concat(profiles, ignore_index=True),
+        visibility={"box": sky()},
     )
+
+
+@pytest.fixture
+def finished(folder) -> results.Results:
+    return some_results(folder)
 
 
 def test_fractions_are_shares_of_the_views_at_each_time():
@@ -176,9 +229,40 @@ def test_measured_labels_are_counted_with_their_interval(finished):
 
 
 def test_candidates_show_scores_with_percentiles(finished):
-    rows = tables.candidates(finished)["rows"]
-    assert rows[0][6] == "0.900 (99 %)"
-    assert "not informative" in rows[0][-1]
+    table = tables.candidates(finished, 1)
+    first, second = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
+    assert first["residual cosine"] == ("0.900 (99.5 %)", 0.9, "")
+    assert first["SIFT inliers"].text == "3 (99.5 %)"
+    assert first["p by chance"] == ("0.04", 0.04, "")
+    assert first["B4"] == ("-0.080 ± 0.010 (rectangle)", -0.08, "")
+    assert (first["rank"].link, second["rank"].link) == ("candidates.html#candidate-1", "")
+
+
+def test_what_was_not_measured_is_a_dash_and_sorts_last(finished):
+    table = tables.candidates(finished, 1)
+    assert table["rows"][1][table["columns"].index("B4")] == ("– (none)", None, "")
+    assert tables.number_cell(float("nan"), "{:.2f}") == ("–", None, "")
+
+
+def test_percentiles_near_the_top_have_a_digit_more():
+    assert [tables.percentile_text(value) for value in (99.54, 99.0, 3.2)] == ["99.5", "99", "3"]
+    assert tables.percentile_text(float("nan"), "_controls") == "no controls given"
+    assert tables.percentile_text(float("nan")) == "–"
+
+
+def test_the_table_of_candidates_sorts_by_numbers_and_without_a_script_is_a_plain_table(finished):
+    html = page.render(page._values(finished, config.load()))
+    table = html[html.index('<table class="sortable">') : html.index("</table>", html.index('class="sortable"'))]
+    assert '<th scope="col">residual cosine</th>' in table
+    assert '<td class="number" data-sort="0.9">0.900 (99.5 %)</td>' in table
+    assert '<td class="number" data-sort="">– (none)</td>' in table  # no key: last in either direction
+    assert '<td data-sort="box">box</td>' in table
+    assert '<a href="candidates.html#candidate-1">1</a>' in table
+    assert table.count("<tr>") == 1 + 2
+    script = html[html.index("<script>") : html.index("</script>")]
+    assert all(word in script for word in ("table.sortable", 'createElement("button")', "aria-sort", "dataset.sort"))
+    for end in ("csv", "parquet", "fits"):
+        assert f'<a href="../verify/candidates.{end}">' in html
 
 
 def test_runs_stand_with_their_quality(finished):
@@ -192,7 +276,7 @@ def test_a_run_that_fails_its_gates_is_marked_wherever_it_appears(finished):
     failed = dataclasses.replace(finished, verdicts={"box": verdicts(0.02)})
     assert tables.gates(failed)["rows"][0][-1] == "FAILED: energy"
     mark = "box (fails its quality gates)"
-    assert tables.candidates(failed)["rows"][0][1] == mark
+    assert tables.candidates(failed, 1)["rows"][0][1].text == mark
     assert tables.classified(failed)["rows"][0][0] == mark
     # Headlines: remnants and best candidate. Figures: film, remnants and best candidate. Tables: one row of classes
     # and two of candidates.
@@ -204,11 +288,26 @@ def test_page_is_whole_and_escapes_text(finished):
     values = page._values(finished, config.load())
     html = page.render(values)
     assert "a galaxy &lt;b&gt;&amp;" in html
-    assert html.count("data:image/png;base64,") == 8
+    assert html.count("data:image/png;base64,") == 7
     assert "{{" not in html
     assert "c0de" * 4 in html and "a.h5" in html
     for headline in values["headlines"]:
         assert headline["value"] in html
+
+
+def test_run_writes_both_pages_and_the_numbers_behind_them(finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(page, "read", lambda folder, settings: finished)
+    page.run(tmp_path, config.load(), tmp_path / "report" / "index.html")
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert names == {"index.html", "candidates.html", "candidates_matches.csv", "candidates_saliency.csv",
+                     "fractions_box.csv", "headline.json", "headline.txt", "overview.png"}  # fmt: skip
+    assert 'href="candidates.html"' in (tmp_path / "report" / "index.html").read_text()
+    other = (tmp_path / "report" / "candidates.html").read_text()
+    assert 'href="index.html"' in other
+    for name in ("candidates_matches.csv", "candidates_saliency.csv"):
+        assert f'href="{name}"' in other
+        assert len(pd.read_csv(tmp_path / "report" / name)) > 0
+    assert "Report:" in capsys.readouterr().out
 
 
 def test_page_refuses_a_missing_number(finished):
@@ -220,7 +319,18 @@ def test_page_refuses_a_missing_number(finished):
 
 def test_missing_results_are_named(tmp_path):
     with pytest.raises(InputError, match="box.h5: no such file"):
-        results.read(tmp_path, ["box"])
+        results.read(tmp_path, config.load())
+
+
+def test_a_run_may_lack_its_view_from_all_sides(tmp_path):
+    assert results._visibility(tmp_path, "box") is None
+    for name, table in zip(("box", "box_times"), sky(), strict=True):
+        catalog.write_table(tmp_path / f"{name}.parquet", table, {})
+    directions, moments = results._visibility(tmp_path, "box")
+    assert len(directions) == 3 and len(moments) == 1
+    (tmp_path / "box_times.parquet").unlink()
+    with pytest.raises(InputError, match="box_times.parquet: no such file"):
+        results._visibility(tmp_path, "box")
 
 
 def test_film_shows_first_and_last_frame(pack):

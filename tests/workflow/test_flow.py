@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 from galclass import catalog, images, snapshot
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.slow
 #: Everything from the classes of both runs onwards.
 AFTER_CLASSIFY = {"classify": 2, "verify": 1, "report": 1}
 #: Everything from the classifier onwards.
-AFTER_TRAIN = {"train": 1, **AFTER_CLASSIFY}
+AFTER_TRAIN = {"train": 1, "visibility": 2, **AFTER_CLASSIFY}
 #: Everything from the frames of all runs, screened and learnt from, onwards.
 AFTER_RENDER = {"label": 5, **AFTER_TRAIN}
 #: Everything from the shape models onwards.
@@ -44,18 +45,47 @@ def test_every_stage_wrote_its_results(finished):
     chances = table[["p_oval", "p_rectangle", "p_obround", "p_none"]]
     assert chances.sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-5)
     assert len((results / "classify" / "box.out").read_text().splitlines()) == 1 + len(table)
-    assert len(catalog.read_table(results / "verify" / "candidates.parquet")) == 4
     assert (results / "train" / "network" / "member_1.weights.h5").is_file()
 
 
-def test_report_needs_nothing_else(finished):
-    page = (finished.folder / "results" / "report" / "index.html").read_text()
-    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'>]{1,9})""", page)
-    assert addresses
-    assert set(addresses) == {"data:imag"}
-    assert "<script" not in page
+def test_candidates_are_held_against_chance(finished):
+    folder = finished.folder / "results" / "verify"
+    table = catalog.read_table(folder / "candidates.parquet")
+    assert table["rank"].tolist() == [1, 2, 3, 4]
+    assert ((table["p_chance"] > 0) & (table["p_chance"] <= 1)).all()
+    with fits.open(folder / "candidates.fits") as opened:
+        assert opened[1].data["frame"].tolist() == table["frame"].tolist()
+    assert len(catalog.read_table(folder / "nulls.parquet")) >= 20 + 20  # random frames, and ovals
+    profiles = catalog.read_table(folder / "profiles.parquet")
+    assert {"reference", *table["run"]} == set(profiles["run"])
+
+
+def test_every_snapshot_was_seen_from_all_over_the_sky(finished):
+    folder = finished.folder / "results" / "visibility"
+    for run in ("box", "oval"):
+        directions, times = (catalog.read_table(folder / f"{run}{part}.parquet") for part in ("", "_times"))
+        assert len(times) == 4
+        assert (directions.groupby("snapshot").size() == 8).all() and len(directions) == 4 * 8
+
+
+@pytest.mark.parametrize("name", ["index.html", "candidates.html"])
+def test_pages_need_nothing_else(finished, name):
+    """Pictures and scripts are in the page, and what it links to is there."""
+    folder = finished.folder / "results" / "report"
+    page = (folder / name).read_text()
+    assert set(re.findall(r"""(?:src\s*=|url\()\s*["']?([^"'>]{1,9})""", page)) == {"data:imag"}
+    links = [link.partition("#") for link in re.findall(r'href="([^"]*)"', page)]
+    assert links
+    for file, _, place in links:
+        assert (folder / (file or name)).is_file(), file
+        assert not place or f'id="{place}"' in (folder / (file or name)).read_text(), place
+
+
+def test_report_opens_with_its_headlines(finished):
+    folder = finished.folder / "results" / "report"
+    page = (folder / "index.html").read_text()
     assert page.count("data:image/png;base64,") >= 9
-    headlines = json.loads((finished.folder / "results" / "report" / "headline.json").read_text())
+    headlines = json.loads((folder / "headline.json").read_text())
     assert len(headlines) == 3
     assert all(headline["value"] in page for headline in headlines)
 
@@ -101,8 +131,10 @@ def test_editing_a_comment_reruns_nothing(finished, edited, name, old, new):
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
+        ("report: {candidates: 1}", {"report": 1}),
+        ("visibility: {directions: 9}", {"visibility": 2, "report": 1}),
         ("verify: {candidates: 3}", {"verify": 1, "report": 1}),
-        ("classify: {batch_size: 7}", AFTER_CLASSIFY),
+        ("classify: {batch_size: 7}", {"visibility": 2, **AFTER_CLASSIFY}),
         ("render: {views: 4}", {"render": 5, **AFTER_RENDER}),
         (
             "render: {telescope: {distance_mpc: 20}}",
@@ -117,7 +149,7 @@ def test_editing_a_comment_reruns_nothing(finished, edited, name, old, new):
         ("simulate: {threads: 2, checkpoint_minutes: 1, wall_time_minutes: 60}", {}),
         # The verb finds the runs complete and only judges them again.
         ("simulate: {gates: {energy: 0.5}}", {"simulate_merger": 5, "render": 5, "render_film": 2, **AFTER_RENDER}),
-        ("reference: {palette: leda_false_colour}", {"reference": 1, "verify": 1, "report": 1}),
+        ("reference: {palette: leda_false_colour}", {"reference": 1, "visibility": 2, "verify": 1, "report": 1}),
         (
             "initial: {toomre_q: 1.6}",
             {"initial": 5, "simulate_merger": 5, "render": 5, "render_film": 2, **AFTER_RENDER},
@@ -139,6 +171,7 @@ def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
         "render_film": 1,
         "label": 1,
         "classify": 1,
+        "visibility": 1,
         "verify": 1,
         "report": 1,
     }
@@ -147,7 +180,9 @@ def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [
-        ("galclass/verify/__init__.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"verify": 1, "report": 1}),
+        ("galclass/verify/candidates.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(",
+         {"visibility": 2, "verify": 1, "report": 1}),
+        ("galclass/visibility.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"visibility": 2, "report": 1}),
         ("galclass/label.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"label": 5, **AFTER_SHAPES}),
         ("galclass/report/page.py", "\ndef run(", "\nADDED = 1\n\n\ndef run(", {"report": 1}),
         ("fortran/src/shape_model.f90", "contains\n", "contains\n  subroutine added()\n  end subroutine added\n",

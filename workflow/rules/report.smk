@@ -1,7 +1,7 @@
 rule report:
     message: "Writing the report"
     input:
-        templates=[BASE / f"workflow/report/{name}.html.j2" for name in ("index", "base", "parts")],
+        templates=[BASE / f"workflow/report/{name}.html.j2" for name in ("index", "candidates", "base", "parts")],
         thesis=BASE / "workflow/report/thesis.yaml",
         quality=expand("results/simulate/mergers/{run}/quality.csv", run=RUNS),
         films=expand("results/render/film/{run}.h5", run=RUNS),
@@ -12,14 +12,18 @@ rule report:
         network="results/train/network",
         tables=expand("results/classify/{run}.parquet", run=RUNS),
         candidates="results/verify/candidates.parquet",
+        profiles="results/verify/profiles.parquet",
+        visibility=expand("results/visibility/{run}.parquet", run=RUNS),
         reference="results/reference",
-    output: "results/report/index.html",
+    output:
+        page="results/report/index.html",
+        candidates="results/report/candidates.html",
     params:
         code=code("report"),
-        settings={"train": {key: value for key, value in CONFIG["train"].items() if key != "thesis"}},
+        settings={"report": CONFIG["report"], "train": {key: value for key, value in CONFIG["train"].items() if key != "thesis"}},
     log: "results/logs/report.log",
     benchmark: "results/benchmarks/report.tsv"
-    shell: "galclass report results -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    shell: "galclass report results -o {output.page} -c results/config.yaml 2>&1 | tee {log}"
 
 
 rule report_thesis:
