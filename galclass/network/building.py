@@ -28,6 +28,8 @@ def load_keras() -> Any:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads()))
         with _quiet_descriptor(2):
             import keras  # logs before its logger is configured
+            import tensorflow
+        tensorflow.get_logger().setLevel("ERROR")  # it warns of every few networks that batches of new sizes come
     import keras
 
     return keras

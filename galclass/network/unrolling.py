@@ -305,15 +305,26 @@ def _sampled(pictures: np.ndarray, ellipses: Ellipses) -> tuple[np.ndarray, np.n
 def interpolated(pictures: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Brightness of pictures (n, ny, nx) at pixel coordinates (n, rings, places), linearly, and which lie inside."""
     n, ny, nx = pictures.shape
+    x, y = x.astype(np.float32), y.astype(np.float32)
     inside = (x >= 0) & (x <= nx - 1) & (y >= 0) & (y <= ny - 1)
-    x, y = np.clip(x, 0.0, nx - 1.001).astype(np.float32), np.clip(y, 0.0, ny - 1.001).astype(np.float32)
+    np.clip(x, 0.0, nx - 1.001, out=x)
+    np.clip(y, 0.0, ny - 1.001, out=y)
     left, low = x.astype(np.int32), y.astype(np.int32)
-    fx, fy = x - left, y - low
-    base = (np.arange(n, dtype=np.int32)[:, None, None] * (ny * nx)) + low * nx + left
+    x -= left
+    y -= low
+    pixel = low * nx + left + (np.arange(n, dtype=np.int32) * (ny * nx))[:, None, None]
     flat = pictures.ravel()
-    lower = flat[base] * (1 - fx) + flat[base + 1] * fx
-    upper = flat[base + nx] * (1 - fx) + flat[base + nx + 1] * fx
-    return lower * (1 - fy) + upper * fy, inside
+    lower = _between(flat.take(pixel), flat[1:].take(pixel), x)
+    upper = _between(flat[nx:].take(pixel), flat[nx + 1 :].take(pixel), x)
+    return _between(lower, upper, y), inside
+
+
+def _between(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`first` where `share` is 0, `second` where it is 1; in the memory of `second`."""
+    second -= first
+    second *= share
+    second += first
+    return second
 
 
 def _channels(brightness: np.ndarray, seen: np.ndarray, axis_ratio: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ HALF_WIDTH = 3.0
 _ROUND, _LOOSE_PLACES = 0.9, 1
 #: Frames up to this width are taken as they are; larger pictures are cut to their galaxy and binned.
 _LARGEST_FRAME_PX = 64
-_AT_ONCE = 250
+_AT_ONCE = 64
 _RADIUS_STEP = 0.08
 
 
@@ -126,13 +126,13 @@ def _rings(pictures: np.ndarray) -> Rings:
 
 def _intensity(pictures: np.ndarray, cores: network.Ellipses, scale: float) -> np.ndarray:
     """Brightness on circles about the centres, as Fourier coefficients (n, frequencies, RINGS)."""
-    radius = (np.arange(RINGS) + 0.5) * (OUTER_RADIUS / RINGS)
+    radius = ((np.arange(RINGS) + 0.5) * (OUTER_RADIUS / RINGS)).astype(np.float32)
     angle = 2.0 * np.pi * np.arange(PLACES) / PLACES
-    size = (scale * cores.radius)[:, None, None] * radius[:, None]
-    x = cores.x[:, None, None] + size * np.cos(angle)
-    y = cores.y[:, None, None] + size * np.sin(angle)
+    size = (scale * cores.radius).astype(np.float32)[:, None, None] * radius[:, None]
+    x = cores.x.astype(np.float32)[:, None, None] + size * np.cos(angle).astype(np.float32)
+    y = cores.y.astype(np.float32)[:, None, None] + size * np.sin(angle).astype(np.float32)
     brightness, seen = network.interpolated(pictures, x, y)
-    return _spectrum(np.where(seen, brightness, 0.0) * np.sqrt(radius)[:, None])
+    return _spectrum(np.where(seen, brightness, np.float32(0.0)) * np.sqrt(radius)[:, None])
 
 
 def _spectrum(rings: np.ndarray) -> np.ndarray:
