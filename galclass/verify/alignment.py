@@ -6,8 +6,8 @@ Fourier transforms give at once; the mirror image is the complex conjugate. What
 by sampling the reference at several scales.
 
 The residual is sampled on rings of the galaxy's own best ellipse: how far each isophote lies outside or inside of it,
-in units of the radius (`network.unrolled`), which no stretch of the brightness changes. There all turns are tried only
-where a galaxy is too round to have a long axis: with any turn allowed, a boxy galaxy would be a discy one.
+in units of the radius (`network.unrolled`), which a stretch of the brightness hardly changes. There all turns are tried
+only where a galaxy is too round to have a long axis: with any turn allowed, a boxy galaxy would be a discy one.
 """
 
 from collections.abc import Iterator, Sequence

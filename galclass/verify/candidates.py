@@ -125,8 +125,8 @@ class _Comparison:
     def __call__(self, sights: Sequence[Sight], what: str, inputs: np.ndarray | None = None) -> pd.DataFrame:
         """The table of `likeness.compared`; `inputs` of the network where the galaxies are no frames of packs."""
         if inputs is None:
-            layer = [sight.light if self.classifier.layer == "flux" else sight.picture for sight in sights]
-            inputs = self.classifier.inputs(np.stack(layer))
+            layer = (sight.light if self.classifier.layer == "flux" else sight.picture for sight in sights)
+            inputs = np.concatenate([self.classifier.inputs(one[None]) for one in layer])  # packs may differ in size
         rows = self.classifier.embedding(inputs)
         starts = range(0, len(sights), _CHUNK)
         jobs = [(sights[k : k + _CHUNK], self.references, self.settings, rows[k : k + _CHUNK]) for k in starts]

@@ -33,7 +33,7 @@ COMBINED = {
 #: Differences below these are noise: of a cosine from 1, of profiles (in the floors of their errors), of embeddings.
 _NEAR_ONE, _CLOSE_PROFILE, _CLOSE_EMBEDDING = 0.9999, 0.3, 0.02
 #: How firmly the weights are held to equal ones: some galaxies of known shape cannot fix all of them.
-_RIDGE = 1.0
+_RIDGE = 10.0
 #: Share of a null that its tail is fitted to, the fewest members for that and for two parameters, and exceedances that
 #: need no fit.
 _TAIL_SHARE, _LEAST_TAIL, _FULL_TAIL, _CLEAR = 0.1, 8, 30, 10
