@@ -23,9 +23,10 @@ def pictures(
 ) -> list[dict]:
     """Compare picture files and packs with a reference: a dict per file, in order, `error` if it failed.
 
-    A pack is answered by its best frame by the aligned cosine (`frame`, of `frames`). Percentiles are among the control
-    galaxies where `settings["controls"]` names a folder of them; else among all pictures of this call, and None when
-    there is only one. `depth_dex` is the stretch of FITS pictures.
+    A pack is answered by its best frame by the aligned cosine (`frame`, of `frames`). Where `settings["controls"]`
+    names a folder of control galaxies, percentiles are among them, and there are `combined`, all scores alike, and
+    `p_chance`, the probability that the best of as many controls as there are files would be as good; else percentiles
+    are among all pictures of this call, and None when there is only one. `depth_dex` is the stretch of FITS pictures.
     """
     references = read_references(reference, settings, depth_dex=depth_dex)
     controls = nulls.control_files(settings) if settings["controls"] else []
@@ -37,10 +38,22 @@ def pictures(
     tables = [answer for answer in found if not isinstance(answer, str)]
     scored = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"input": []})
     own = scored[scored["input"] < len(files)].reset_index(drop=True)
-    null = scored[scored["input"] >= len(files)] if controls else own if len(own) > 1 else own.iloc[:0]
-    judged = pd.concat([own, ranking.percentile_columns(own, null)], axis=1)
+    if controls:
+        judged = _held_against(own, scored[scored["input"] >= len(files)], len(files))
+    else:
+        judged = pd.concat([own, ranking.percentile_columns(own, own if len(own) > 1 else own.iloc[:0])], axis=1)
     return [{"file": str(path), **({"error": failed[k]} if k in failed else _best(judged, k))}
             for k, path in enumerate(files)]  # fmt: skip
+
+
+def _held_against(own: pd.DataFrame, null: pd.DataFrame, tried: int) -> pd.DataFrame:
+    """The scores with `combined`, all percentiles among the controls, and `p_chance`."""
+    if null.empty or own.empty:
+        return pd.concat([own, ranking.percentile_columns(own, null.reindex(columns=own.columns))], axis=1)
+    combination = ranking.fit_combination(null)
+    own, null = (table.assign(combined=combination(table)) for table in (own, null))
+    chance = ranking.chance_probability(own["combined"].to_numpy(), null["combined"].to_numpy(), tried)
+    return pd.concat([own, ranking.percentile_columns(own, null)], axis=1).assign(p_chance=chance)
 
 
 @dataclass(frozen=True)

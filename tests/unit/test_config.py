@@ -188,3 +188,15 @@ def test_runs_to_learn_from_that_cannot_be_are_refused(runs, message):
     with pytest.raises(ConfigError, match=message) as error:
         config.training_runs(settings)
     assert "\n" not in str(error.value)
+
+
+def test_what_the_configuration_names_must_be_there(overlay, tmp_path):
+    picture = tmp_path / "mine.png"
+    picture.write_text("not empty")
+    assert config.named_files(config.load([overlay(f"reference: {{image: [{picture}]}}")])) == [picture]
+    with pytest.raises(InputError, match="nosuch.png: no such file"):
+        config.named_files(config.load([overlay(f"reference: {{image: [{picture}, nosuch.png]}}")]))
+    with pytest.raises(ConfigError, match="verify.controls: no folder nosuch"):
+        config.named_files(config.load([overlay("verify: {controls: nosuch}")]))
+    with pytest.raises(ConfigError, match="reference.image: found .*; allowed is text or a list"):
+        config.load([overlay("reference: {image: []}")])

@@ -286,6 +286,38 @@ def test_false_colour_from_a_file_keeps_up_up(tmp_path):
     assert picture[10, 20] == pytest.approx(0.05, abs=0.02)
 
 
+def test_false_colours_are_recognised_by_themselves(tmp_path, capsys):
+    x, y = np.meshgrid(np.linspace(-1, 1, 60), np.linspace(-1, 1, 60))
+    cone = np.clip(0.9 - np.hypot(x, y / 0.7), 0.0, None)
+    Image.fromarray(painted(cone).round().astype(np.uint8)[::-1]).save(tmp_path / "colour.png")
+    found, is_flux = images.read_brightness(tmp_path / "colour.png")
+    assert not is_flux
+    assert (
+        np.corrcoef(found.ravel(), cone.ravel())[0, 1] > 0.99
+    )  # the palette keeps the order; the speckle filter smooths
+    assert "false colour" in capsys.readouterr().err
+    Image.fromarray(np.uint8(255 * cone)[::-1]).save(tmp_path / "grey.png")
+    grey, _ = images.read_brightness(tmp_path / "grey.png")
+    assert np.array_equal(grey, images.read_picture(tmp_path / "grey.png")[0])
+    assert capsys.readouterr().err == ""
+
+
+def test_several_references(tmp_path):
+    """Each has its pictures and its card; verify reads them by name."""
+    files = [tmp_path / "one.fits", tmp_path / "two.fits"]
+    rng = np.random.default_rng(3)
+    for file, exponent in zip(files, (2.0, 4.0), strict=True):
+        x, y = np.meshgrid(np.arange(60) - 29.5, np.arange(60) - 29.5)
+        radius = (np.abs(x) ** exponent + np.abs(y / 0.7) ** exponent) ** (1.0 / exponent)
+        fits.PrimaryHDU(np.exp(-radius / 5.0) + 1e-4 * rng.standard_normal(x.shape)).writeto(file)
+    card = reference.run(settings_for("") | {"image": list(map(str, files))}, RENDER, tmp_path / "out")
+    assert [card["name"], *(other["name"] for other in card["others"])] == ["one.fits", "two.fits"]
+    assert [other["stem"] for other in card["others"]] == ["reference_2"]
+    for stem in ("reference", "reference_2"):
+        assert all((tmp_path / "out" / f"{stem}{end}").is_file() for end in (".png", ".fits", "_deep.png"))
+    assert card["others"][0]["measured"]["b4"] < -0.05 < card["measured"]["b4"]  # n = 4 has -0.086, an ellipse 0
+
+
 # --- bad input
 
 

@@ -590,6 +590,10 @@ def test_pictures_are_held_against_controls_where_there_are_some(mixed, folder, 
     null = [row["cosine_raw"] for row in verify.pictures(paths, folder / "box.png", SETTINGS)]
     expected = ranking.percentiles(np.array([found["cosine_raw"]]), np.array(null))[0]
     assert found["cosine_raw_percentile"] == expected
+    assert found["combined_percentile"] == 100.0
+    assert 0.0 < found["p_chance"] <= 1.0 / 5.0 + 1e-9  # none of four is as high: one in five, for one that was tried
+    twice = verify.pictures([mixed / "turned.png"] * 2, folder / "box.png", settings)
+    assert twice[0]["p_chance"] == pytest.approx(1.0 - (1.0 - found["p_chance"]) ** 2)
     with pytest.raises(InputError, match="verify.controls: .* is no folder"):
         verify.pictures([], folder / "box.png", SETTINGS | {"controls": str(mixed / "none")})
 
