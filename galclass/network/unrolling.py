@@ -26,6 +26,8 @@ MAP_SHAPE = (1, PLACES + 2 * OVERLAP, 3 * RINGS + 1)
 #: The weight is this much wider than the galaxy in second moments, so that a bright core does not decide alone.
 _WIDER = 3.0
 _STEPS_CENTRE, _STEPS_SHAPE, _START = 8, 6, 0.14
+#: Where one object is wanted, whatever lies beside it, the first weight is this narrow [widths of the picture].
+_NARROW_START = 0.045
 _SMALLEST_PX, _LARGEST_SHARE = 1.2, 0.25
 _FLATTEST = 0.2
 #: What counts as lying on one side only: brighter than the other by this share of it, and so many standard deviations.
@@ -68,13 +70,16 @@ def galaxy_ellipses(pictures: np.ndarray, cores: Ellipses | None = None) -> Elli
 
 
 def galaxy_cores(pictures: np.ndarray) -> Ellipses:
-    """The Gaussian of the same weight as its moments in each picture (n, ny, nx): the core, whatever lies around it."""
-    return adaptive_ellipses(pictures, 1.0, _STEPS_SHAPE, _coarse_cores(pictures))
+    """The Gaussian with the moments it gives as a weight in each picture (n, ny, nx): of the object in the middle.
+
+    The first weight is narrow, so that a neighbour as bright is left aside; it grows with the object.
+    """
+    return adaptive_ellipses(pictures, 1.0, _STEPS_SHAPE, _coarse_cores(pictures, _NARROW_START))
 
 
-def _coarse_cores(pictures: np.ndarray) -> Ellipses:
+def _coarse_cores(pictures: np.ndarray, width: float = _START) -> Ellipses:
     """The cores at half the resolution."""
-    found = adaptive_ellipses(_halved(pictures), 1.0, _STEPS_CENTRE)
+    found = adaptive_ellipses(_halved(pictures), 1.0, _STEPS_CENTRE, width=width)
     return replace(found, x=2.0 * found.x + 0.5, y=2.0 * found.y + 0.5, radius=2.0 * found.radius)
 
 
@@ -118,7 +123,9 @@ def _opposite(centre: np.ndarray, length: int) -> np.ndarray:
     return np.clip(np.rint(2.0 * centre).astype(int)[:, None] - np.arange(length), 0, length - 1)
 
 
-def adaptive_ellipses(pictures: np.ndarray, wider: float, steps: int, start: Ellipses | None = None) -> Ellipses:
+def adaptive_ellipses(
+    pictures: np.ndarray, wider: float, steps: int, start: Ellipses | None = None, width: float = _START
+) -> Ellipses:
     """The elliptical Gaussian that fits each picture best, by weighted moments (Bernstein & Jarvis 2002, AJ 123, 583).
 
     Parameters
@@ -131,6 +138,8 @@ def adaptive_ellipses(pictures: np.ndarray, wider: float, steps: int, start: Ell
         How often the weight is fitted anew; each leaves a half (wider 1) or a quarter (3) of what is still wrong.
     start : Ellipses, optional
         Where to start; the middle of the picture unless given.
+    width : float
+        Of the first weight [widths of the picture].
     """
     n, ny, nx = pictures.shape
     y, x = np.mgrid[:ny, :nx].astype(np.float32)
@@ -141,7 +150,7 @@ def adaptive_ellipses(pictures: np.ndarray, wider: float, steps: int, start: Ell
     light = flat[:, inside] - np.median(flat[:, border], axis=1, keepdims=True)
     x, y = x[inside], y[inside]
     basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-    centre, shape = np.zeros((n, 2), np.float32), np.tile(np.float32([1, 0, 1]) * (_START * side) ** 2, (n, 1))
+    centre, shape = np.zeros((n, 2), np.float32), np.tile(np.float32([1, 0, 1]) * (width * side) ** 2, (n, 1))
     if start is not None:
         centre = np.stack([start.x - 0.5 * (nx - 1), start.y - 0.5 * (ny - 1)], axis=1).astype(np.float32)
     for _ in range(steps):

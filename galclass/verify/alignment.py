@@ -207,7 +207,8 @@ def _galaxy_ellipse(picture: np.ndarray) -> tuple[float, float, float, float, fl
     factor = max(1, max(picture.shape) // _LARGEST_FRAME_PX)
     ny, nx = (length // factor for length in picture.shape)
     small = picture[: ny * factor, : nx * factor].reshape(ny, factor, nx, factor).mean(axis=(1, 3))
-    found = network.galaxy_ellipses(np.asarray(small[None], np.float32))
+    frame = np.asarray(small[None], np.float32)
+    found = network.galaxy_ellipses(frame, network.galaxy_cores(frame))
     x, y = (factor * (float(centre[0]) + 0.5) - 0.5 for centre in (found.x, found.y))
     return x, y, factor * float(found.radius[0]), float(found.axis_ratio[0]), float(found.angle[0])
 
