@@ -74,7 +74,8 @@ def galaxy_cores(pictures: np.ndarray) -> Ellipses:
 
     The first weight is narrow, so that a neighbour as bright is left aside; it grows with the object.
     """
-    return adaptive_ellipses(pictures, 1.0, _STEPS_SHAPE, _coarse_cores(pictures, _NARROW_START))
+    start = _coarse_cores(pictures, _NARROW_START)
+    return adaptive_ellipses(pictures, 1.0, _STEPS_CENTRE, start, _NARROW_START)
 
 
 def _coarse_cores(pictures: np.ndarray, width: float = _START) -> Ellipses:
