@@ -6,7 +6,7 @@ the other way round.
 
 from galclass.images.false_colour import false_colour_brightness, is_false_colour
 from galclass.images.packs import FRAME_COLUMNS, PACK_SUFFIXES, Pack, PackFile, depth_dex, read_pack, write_pack
-from galclass.images.reading import read_brightness, read_colour, read_header, read_picture
+from galclass.images.reading import by_palette, read_brightness, read_colour, read_header, read_picture
 from galclass.images.resampling import central_square, resampled
 from galclass.images.stretching import stretch, unstretch
 from galclass.images.writing import contact_sheet, evenly_chosen, grey_levels, png_bytes, write_png
@@ -16,6 +16,7 @@ __all__ = [
     "PACK_SUFFIXES",
     "Pack",
     "PackFile",
+    "by_palette",
     "central_square",
     "contact_sheet",
     "depth_dex",

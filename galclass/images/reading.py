@@ -54,10 +54,16 @@ def read_brightness(path: Path) -> tuple[np.ndarray, bool]:
     is_flux : bool
     """
     picture, is_flux = read_picture(path)
-    if not is_flux and is_false_colour(colours := np.asarray(read_colour(path), dtype=float)[::-1]):
-        print(f"{path}: read as false colour, by the palette of LEDA 074886's picture", file=sys.stderr)
-        return false_colour_brightness(colours, min(picture.shape)), False
-    return picture, is_flux
+    return (picture if is_flux else by_palette(path, picture)), is_flux
+
+
+def by_palette(path: Path, grey: np.ndarray) -> np.ndarray:
+    """The brightness of a PNG, JPEG or BMP whose `grey` was read: by its palette where that is LEDA 074886's."""
+    colours = np.asarray(read_colour(path), dtype=float)[::-1]
+    if not is_false_colour(colours):
+        return grey
+    print(f"{path}: read as false colour, by the palette of LEDA 074886's picture", file=sys.stderr)
+    return false_colour_brightness(colours, min(grey.shape))
 
 
 def _read_grey(path: Path) -> np.ndarray:

@@ -76,7 +76,7 @@ def run(
         against = _held_against_all(scores, in_pictures, chance)
         profiles = _profiles(sights, chosen, references, share_out)
     table = ranked(pd.concat([chosen.drop(columns=["pack", "row"]), scores, against], axis=1))
-    table = table.assign(quality=table["run"].map(_quality_marks(files)))
+    table = table.assign(quality=table["run"].map(_quality_marks(frames, files)))
     if (marked := (table["quality"] != "").sum()) > 0:
         print(f"verify: {marked} of {len(table)} candidates come from runs that FAIL their quality gates", flush=True)
     sources = [*classified, *packs, *reference_files(reference), Path(model_folder) / network.CARD_FILE]
@@ -96,9 +96,10 @@ def _read_classified(path: Path) -> pd.DataFrame:
     return table
 
 
-def _quality_marks(files: Sequence[images.PackFile]) -> dict[str, str]:
+def _quality_marks(frames: pd.DataFrame, files: Sequence[images.PackFile]) -> dict[str, str]:
     """The quality gates that each run fails, empty if none, as its pack says."""
-    return {run: file.provenance.get("quality", "") for file in files for run in file.frames()["run"].unique()}
+    runs = frames.drop_duplicates(["run", "pack"])
+    return {run: files[pack].provenance.get("quality", "") for run, pack in zip(runs["run"], runs["pack"], strict=True)}
 
 
 def _sights(files: Sequence[images.PackFile], places: Sequence[tuple[int, int]]) -> list[Sight]:
@@ -211,22 +212,15 @@ def _alike(harmonics: tuple[float, float], others: tuple[float, float]) -> bool:
 def _held_against_all(scores: pd.DataFrame, in_pictures: pd.DataFrame, chance: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Percentiles and probabilities among random frames, the ovals nearest in axis ratio, and controls."""
     ovals = [
-        _held_against(scores.iloc[[k]], _near_ovals(chance["ovals"], axis_ratio), "_ovals", len(scores))
+        ranking.held_against(scores.iloc[[k]], _near_ovals(chance["ovals"], axis_ratio), len(scores), "_ovals")
         for k, axis_ratio in enumerate(scores["axis_ratio"])
     ]
-    controls = _held_against(in_pictures, chance["controls"], "_controls")
-    return pd.concat([_held_against(scores, chance["frames"]), pd.concat(ovals), controls], axis=1)
+    controls = ranking.held_against(in_pictures, chance["controls"], len(scores), "_controls")
+    return pd.concat([ranking.held_against(scores, chance["frames"], len(scores)), pd.concat(ovals), controls], axis=1)
 
 
 def _near_ovals(ovals: pd.DataFrame, axis_ratio: float) -> pd.DataFrame:
     return ranking.nearest(ovals, axis_ratio, _NEAREST_OVALS) if np.isfinite(axis_ratio) else ovals
-
-
-def _held_against(scores: pd.DataFrame, null: pd.DataFrame, suffix: str = "", tried: int | None = None) -> pd.DataFrame:
-    """The percentile of each score among a null, and the probability that the best of those tried is as good."""
-    tried = len(scores) if tried is None else tried
-    chance = ranking.chance_probability(scores["combined"].to_numpy(), null["combined"].to_numpy(), tried)
-    return ranking.percentile_columns(scores, null, suffix).assign(**{f"p_chance{suffix}": chance})
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:

@@ -50,8 +50,6 @@ class Reference:
     profiles : its isophotes by radius, by the kind of light, "flux" (where there is some) and "picture"
     embedding : shape (d,), what the classifier's last layer but one holds; None without a classifier
     pixel_arcsec : width of a pixel, None where it is not known
-    axis_ratio : of the best ellipse, NaN where not measured
-    shape : axis_ratio, b4, b4_err, b6, b6_err, a4_over_a; NaN where not measured
     """
 
     name: str
@@ -63,10 +61,15 @@ class Reference:
     profiles: dict[str, Profile]
     embedding: np.ndarray | None
     pixel_arcsec: float | None
-    shape: dict[str, float]
+
+    @property
+    def shape(self) -> dict[str, float]:
+        """axis_ratio, b4, b4_err, b6, b6_err, a4_over_a; NaN where not measured."""
+        return measured_shape(self.profile)
 
     @property
     def axis_ratio(self) -> float:
+        """Of the best ellipse, NaN where not measured."""
         return self.shape["axis_ratio"]
 
     @property
@@ -84,7 +87,7 @@ def read_sight(path: Path, depth_dex: float) -> Sight:
     if is_flux:
         picture = np.asarray(images.stretch(grey, depth_dex), dtype=float)
         return Sight(picture, grey, "flux", picture)
-    picture, _ = images.read_brightness(path)
+    picture = images.by_palette(path, grey)
     return Sight(picture, picture, "picture", grey)
 
 
@@ -160,7 +163,6 @@ def _ready(
     name: str, sight: Sight, settings: dict, embedding: np.ndarray | None, pixel_arcsec: float | None, path: Path
 ) -> Reference:
     found = pattern(sight.picture)
-    profiles = {kind: isophote_profile(light, kind) for kind, light in _lights(sight).items()}
     if not np.abs(found.intensity).max() > 0:
         raise InputError(f"{path}: no galaxy stands out from the border of the picture; give another reference")
     return Reference(
@@ -170,10 +172,9 @@ def _ready(
         pattern=found,
         keypoints=sift(sight.picture, settings["sift"]),
         residual_keypoints=sift(for_sift(residual_picture(sight.picture)), settings["sift"]),
-        profiles=profiles,
+        profiles={kind: isophote_profile(light, kind) for kind, light in _lights(sight).items()},
         embedding=embedding,
         pixel_arcsec=pixel_arcsec,
-        shape=measured_shape(profiles[sight.kind]),
     )
 
 

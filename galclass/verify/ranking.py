@@ -185,6 +185,12 @@ def _tail(values: np.ndarray, null: np.ndarray) -> np.ndarray:
     return np.where(values > threshold, count / len(null) * genpareto.sf(values - threshold, shape, 0.0, scale), 1.0)
 
 
+def held_against(scores: pd.DataFrame, null: pd.DataFrame, tried: int, suffix: str = "") -> pd.DataFrame:
+    """The percentile of each score among a null, and `p_chance` + suffix, that the best of those tried is as good."""
+    chance = chance_probability(scores["combined"].to_numpy(), null["combined"].to_numpy(), tried)
+    return percentile_columns(scores, null, suffix).assign(**{f"p_chance{suffix}": chance})
+
+
 def nearest(null: pd.DataFrame, axis_ratio: float, count: int) -> pd.DataFrame:
     """The members of a null nearest in axis ratio."""
     order = np.argsort(np.abs(null["axis_ratio"].to_numpy() - axis_ratio), kind="stable")

@@ -52,8 +52,7 @@ def _held_against(own: pd.DataFrame, null: pd.DataFrame, tried: int) -> pd.DataF
         return pd.concat([own, ranking.percentile_columns(own, null.reindex(columns=own.columns))], axis=1)
     combination = ranking.fit_combination(null)
     own, null = (table.assign(combined=combination(table)) for table in (own, null))
-    chance = ranking.chance_probability(own["combined"].to_numpy(), null["combined"].to_numpy(), tried)
-    return pd.concat([own, ranking.percentile_columns(own, null)], axis=1).assign(p_chance=chance)
+    return pd.concat([own, ranking.held_against(own, null, tried)], axis=1)
 
 
 @dataclass(frozen=True)
