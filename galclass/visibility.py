@@ -23,6 +23,7 @@ from galclass import catalog, images, network, plotstyle, provenance, quality, r
 from galclass.errors import InputError, raise_failures
 from galclass.files import require_suffix, write_text
 from galclass.progress import progress
+from galclass.snapshot import archive
 
 CLASS = "rectangle"
 _TITLES = {"p_rectangle": "p(rectangle)", "cosine_aligned": "aligned cosine with the reference",
@@ -57,9 +58,9 @@ def run(
 ) -> pd.DataFrame:
     """Picture snapshots from all over the sky, classify and compare them, and write tables and maps.
 
-    Written are OUTPUT.parquet (a row a direction and snapshot; .csv and .fits beside it), OUTPUT_times.parquet (a row a
-    snapshot), OUTPUT.png (maps of the snapshot seen as a rectangle from most of the sky, and the run in time) and
-    OUTPUT.json (the sentence that is printed, and the numbers in it).
+    Written are OUTPUT.parquet (a row a direction and snapshot, and .csv beside it; `times` makes a row a snapshot of
+    it), OUTPUT.png (maps of the snapshot seen as a rectangle from most of the sky, and the run in time) and OUTPUT.json
+    (the sentence that is printed, and the numbers in it).
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def run(
         The network, the reference or a snapshot cannot be used; the other snapshots are still looked at.
     """
     output = require_suffix(output, ".parquet")
-    files, name = render.snapshot_files(inputs), run or Path(inputs[0]).stem
+    files, name = snapshot.find(inputs), run or Path(inputs[0]).stem
     observer = _observer(Path(network), reference, settings, files[0])
     parts, failures = [], []
     for file in progress(files, len(files), f"visibility {name}"):
@@ -335,11 +336,17 @@ def plot_summary(table: pd.DataFrame, moments: pd.DataFrame):
 
 def _record(files: Sequence[Path], folder: Path, reference: Path, settings: dict) -> dict:
     """Where the tables come from, and the quality gates that the run fails."""
-    failed = quality.mark(sorted({file.parent for file in files}))
-    references = sorted(filter(Path.is_file, reference.iterdir())) if reference.is_dir() else [reference]
-    sources = [*filter(Path.is_file, files), folder / network.CARD_FILE, *references]
+    held = archive.holding(files)
+    failed = quality.mark(sorted({file.parent for file in held}))
+    references = sorted(filter(_is_product, reference.iterdir())) if reference.is_dir() else [reference]
+    sources = [*held, folder / network.CARD_FILE, *references]
     used = {name: settings[name] for name in ("visibility", "render", "classify", "verify")}
     return provenance.record("visibility", sources, used, settings["render"]["seed"]) | {"quality": failed}
+
+
+def _is_product(path: Path) -> bool:
+    """Whether a file is one of ours; Snakemake leaves a hidden one in each folder that a rule makes."""
+    return path.is_file() and not path.name.startswith(".")
 
 
 def _write(output: Path, table: pd.DataFrame, folder: Path, record: dict) -> None:
@@ -347,9 +354,7 @@ def _write(output: Path, table: pd.DataFrame, folder: Path, record: dict) -> Non
     moments, rate = times(table), corrected(table, folder)
     said = _sentence(str(moments["run"].iloc[0]), moments, rate)
     numbers = {"summary": summary(moments), "span": longest_span(moments), "corrected": rate}
-    for path, rows in ((output, table), (output.with_name(f"{output.stem}_times.parquet"), moments)):
-        catalog.write_fits(path.with_suffix(".fits"), rows, record)
-        catalog.write_table(path, rows, record)
+    catalog.write_table(output, table, record)
     plotstyle.save_png(plot_summary(table, moments), output.with_suffix(".png"))
     write_text(output.with_suffix(".json"), json.dumps(numbers | {"quality": record["quality"]}, indent=1) + "\n")
     print(said + (f"; FAILS its quality gates ({record['quality']})" if record["quality"] else ""), flush=True)

@@ -17,11 +17,12 @@ from galclass import images, provenance, quality, snapshot
 from galclass.errors import InputError, raise_failures
 from galclass.files import require_suffix
 from galclass.progress import progress
-from galclass.render.framing import companion_position, effective_radius
+from galclass.render.framing import companion_position, effective_radius, projected_radius
 from galclass.render.observing import Observatory, open_observatory, ring_snr
 from galclass.render.projecting import fold, neighbour_distance, project
 from galclass.render.scenes import Frames, film, galaxy, shape
 from galclass.render.views import Views, film_views, sky_views, sphere_views, tilted_views
+from galclass.snapshot import archive
 
 __all__ = [
     "Observatory",
@@ -34,17 +35,16 @@ __all__ = [
     "neighbour_distance",
     "open_observatory",
     "project",
+    "projected_radius",
     "ring_snr",
     "run",
     "run_film",
     "run_shapes",
     "sky_views",
-    "snapshot_files",
     "sphere_views",
     "tilted_views",
 ]
 
-_SNAPSHOT_SUFFIXES = (".dat", ".gad", ".gadget", ".g2")
 _SHEET_COLUMNS, _SHEET_PICTURES = 12, 108
 
 
@@ -75,7 +75,7 @@ def run(
     InputError
         A snapshot cannot be pictured. The others are, and the pack is written, before this is raised.
     """
-    files = snapshot_files(inputs)
+    files = snapshot.find(inputs)
     name = run or Path(inputs[0]).stem
     _run(files, lambda file, observatory: galaxy(file, name, observatory, types), settings, output, name)
 
@@ -86,11 +86,11 @@ def run_film(
     """Picture the whole scene, the same field about the centre of mass from the same side for every snapshot.
 
     The parameters are those of `run`; `film_field_kpc` is the width of the field, `film_views` the number of
-    sides: along z, y, x, then others. Nothing is folded, so that two galaxies stay two.
+    sides: along z, y, x, then others. Nothing is folded, so that two galaxies stay two. There is no contact sheet.
     """
-    files = snapshot_files(inputs)
+    files = snapshot.find(inputs)
     name = run or Path(inputs[0]).stem
-    _run(files, lambda file, observatory: film(file, name, observatory, types), settings, output, name)
+    _run(files, lambda file, observatory: film(file, name, observatory, types), settings, output, name, sheet=False)
 
 
 def run_shapes(folder: Path, models: Sequence[dict], settings: dict, output: Path) -> None:
@@ -112,7 +112,12 @@ def run_shapes(folder: Path, models: Sequence[dict], settings: dict, output: Pat
 
 
 def _run(
-    files: list[Path], picture: Callable[[Path, Observatory], Frames], settings: dict, output: Path, what: str
+    files: list[Path],
+    picture: Callable[[Path, Observatory], Frames],
+    settings: dict,
+    output: Path,
+    what: str,
+    sheet: bool = True,
 ) -> None:
     """Picture each file and write the pack; what cannot be pictured is left out and said at the end."""
     require_suffix(output, *images.PACK_SUFFIXES)
@@ -123,47 +128,19 @@ def _run(
         except InputError as error:
             failures.append(error)
     if done:
-        present = [file for file in files if file.exists()] + observatory.files
-        record = provenance.record("render", present, settings, settings["seed"])
-        failed = quality.mark(sorted({file.parent for file in files}))
+        held = archive.holding(files)
+        record = provenance.record("render", [*held, *observatory.files], settings, settings["seed"])
+        failed = quality.mark(sorted({file.parent for file in held}))
         if failed:
             print(f"render: {what} FAILS its quality gates ({failed}); its pictures are marked", flush=True)
-        _write(output, done, observatory, record | {"quality": failed})
+        stack = _write(output, done, observatory, record | {"quality": failed})
+        if sheet:
+            _write_sheet(output.with_suffix(".png"), stack)
     raise_failures(failures, len(files) - len(failures), output)
 
 
-def snapshot_files(inputs: Sequence[Path]) -> list[Path]:
-    """The files given, and in the place of a folder its snapshots in the order of their names.
-
-    Raises
-    ------
-    InputError
-        A folder has no file that starts with `snap` or ends like a GADGET file, or nothing was given.
-    """
-    files: list[Path] = []
-    for path in map(Path, inputs):
-        files += _folder_snapshots(path) if path.is_dir() else [path]
-    if not files:
-        raise InputError("no snapshot given; name at least one GADGET file or a folder of them")
-    return files
-
-
-def _folder_snapshots(folder: Path) -> list[Path]:
-    """The snapshots in a folder, by name."""
-    found = [file for file in sorted(folder.iterdir()) if file.is_file() and _looks_like_snapshot(file)]
-    if not found:
-        kinds = ", ".join(f"*{suffix}" for suffix in _SNAPSHOT_SUFFIXES)
-        raise InputError(f"{folder}: no snapshot in this folder; allowed are snap* and {kinds}, or name the files")
-    return found
-
-
-def _looks_like_snapshot(file: Path) -> bool:
-    whole = file.suffix != ".partial"  # what a running or killed merger is writing
-    return whole and file.name.startswith("snap") or file.suffix in _SNAPSHOT_SUFFIXES
-
-
-def _write(output: Path, done: list[Frames], observatory: Observatory, record: dict) -> None:
-    """The pack, and a sheet of pictures spread evenly over it."""
+def _write(output: Path, done: list[Frames], observatory: Observatory, record: dict) -> np.ndarray:
+    """Write the pack; returns its pictures."""
     flux = np.concatenate([frames.exposures.flux for frames in done])
     layers = {"flux": flux}
     if any(frames.exposures.deep is not frames.exposures.flux for frames in done):
@@ -171,6 +148,10 @@ def _write(output: Path, done: list[Frames], observatory: Observatory, record: d
     table = pd.concat([frames.table for frames in done], ignore_index=True).assign(frame=np.arange(len(flux)))
     stack = images.stretch(flux, observatory.settings["depth_dex"])
     images.write_pack(output, stack, table, record, layers, observatory.telescope.unit)
+    return stack
+
+
+def _write_sheet(path: Path, stack: np.ndarray) -> None:
+    """A sheet of pictures spread evenly over a pack."""
     shown = images.evenly_chosen(len(stack), _SHEET_PICTURES)
-    columns = min(_SHEET_COLUMNS, len(shown))
-    images.write_png(Path(output).with_suffix(".png"), images.contact_sheet(stack[shown], columns), zoom=2)
+    images.write_png(path, images.contact_sheet(stack[shown], min(_SHEET_COLUMNS, len(shown))), zoom=2)

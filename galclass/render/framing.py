@@ -1,6 +1,7 @@
 """The galaxy in a snapshot: its stars, its size, its companion."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ _APERTURE_RE = 4.0
 _COMPANION_SHARE = 0.1
 
 
-def read_stars(file: Path, types: Sequence[int]) -> tuple[snapshot.Snapshot, float]:
+def read_stars(
+    file: Path, types: Sequence[int], read: Callable[[Path], snapshot.Snapshot] = snapshot.read
+) -> tuple[snapshot.Snapshot, float]:
     """The particles to draw, and the time [Gyr]; an `InputError` when there is none of them."""
-    everything = snapshot.read(file)
+    everything = read(file)
     stars = everything.select(types)
     if len(stars) == 0:
         wanted, present = (", ".join(map(str, kinds)) for kinds in (types, np.unique(everything.types)))
@@ -30,9 +33,7 @@ def read_stars(file: Path, types: Sequence[int]) -> tuple[snapshot.Snapshot, flo
 
 def moved(stars: snapshot.Snapshot, origin: np.ndarray) -> snapshot.Snapshot:
     """The particles with `origin` as the origin."""
-    return snapshot.Snapshot(
-        stars.positions - origin, stars.velocities, stars.masses, stars.ids, stars.types, stars.time
-    )
+    return dataclasses.replace(stars, positions=stars.positions - origin)
 
 
 def effective_radius(radii: np.ndarray, masses: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """The pictures of one snapshot: a galaxy or a pair from all sides, a film's frame, or a shape model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +30,20 @@ class Frames:
     table: pd.DataFrame
 
 
-def galaxy(file: Path, run: str, observatory: Observatory, types: Sequence[int], views: Views | None = None) -> Frames:
-    """The galaxy in a snapshot, or the pair, from these views; from random ones, as many as set, if none are given."""
+def galaxy(
+    file: Path,
+    run: str,
+    observatory: Observatory,
+    types: Sequence[int],
+    views: Views | None = None,
+    read: Callable[[Path], snapshot.Snapshot] = snapshot.read,
+) -> Frames:
+    """The galaxy in a snapshot, or the pair, from these views; from random ones, as many as set, if none are given.
+
+    `read` gives the particles of the file where they are not to be taken as they stand in it.
+    """
     settings = observatory.settings
-    stars, time_gyr = read_stars(file, types)
+    stars, time_gyr = read_stars(file, types, read)
     stars = moved(stars, snapshot.centre(stars.positions, stars.masses))
     r_eff = require_extent(file, projected_radius(stars))
     field_kpc, folded = observatory.field_kpc(r_eff), settings["fold"]

@@ -1,12 +1,11 @@
 """Pictures of snapshots: framing, views, smoothing, and what happens to bad snapshots."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from galclass import images, quality, render, snapshot, vectors
 from galclass.errors import InputError
+from galclass.snapshot import archive
 
 SETTINGS = {
     "seed": 1,
@@ -380,9 +379,21 @@ def test_folder_without_snapshots_is_refused(tmp_path):
         render.run([tmp_path], SETTINGS, tmp_path / "box.h5", "box")
 
 
-def test_no_input_is_refused():
-    with pytest.raises(InputError, match="no snapshot given"):
-        render.snapshot_files([])
+def test_snapshots_in_an_archive_give_the_same_pack(folder, tmp_path):
+    """A run whose snapshots were put into one file, beside its other files."""
+    archived = tmp_path / "archived"
+    archived.mkdir()
+    archive.write(archived / "snapshots.tar", snapshot.find([folder]))
+    for name in ("energy.csv", "merger.nml"):
+        (archived / name).write_text("no snapshot")
+    packs = []
+    for source, name in ((folder, "loose"), (archived, "one")):
+        render.run([source], SETTINGS, tmp_path / f"{name}.h5", "box")
+        packs.append(images.read_pack(tmp_path / f"{name}.h5"))
+    assert packs[0].images.tobytes() == packs[1].images.tobytes()
+    assert packs[0].frames.equals(packs[1].frames)
+    inputs = packs[1].provenance["inputs"]
+    assert str(archived / "snapshots.tar") in inputs and not [name for name in inputs if name.endswith(".dat")]
 
 
 def test_stars_in_one_point_are_refused(tmp_path):
@@ -391,18 +402,6 @@ def test_stars_in_one_point_are_refused(tmp_path):
     snapshot.write(tmp_path / "point.dat", point)
     with pytest.raises(InputError, match="half of the stars lie in one point"):
         render.run([tmp_path / "point.dat"], SETTINGS, tmp_path / "point.h5", "point")
-
-
-def test_folder_and_files_in_order(folder):
-    files = render.snapshot_files([folder / "snapshot_001.dat", folder])
-    assert [Path(file).name for file in files] == ["snapshot_001.dat", "snapshot_000.dat", "snapshot_001.dat"]
-
-
-def test_foreign_names_count_as_snapshots(tmp_path):
-    for name in ("snap_010", "snapshot_011", "galaxy.gad", "other.g2", "notes.txt", "README"):
-        (tmp_path / name).write_text("x")
-    found = [file.name for file in render.snapshot_files([tmp_path])]
-    assert found == ["galaxy.gad", "other.g2", "snap_010", "snapshot_011"]
 
 
 def test_stars_without_mass_are_one_line_and_the_rest_is_done(folder, tmp_path):

@@ -245,5 +245,39 @@ def test_centre_of_a_few_particles_is_their_mean():
     np.testing.assert_allclose(centre(points, weights), np.average(points, axis=0, weights=weights))
 
 
+def plummer(n, radius, rng):
+    """Places in a Plummer sphere of scale `radius`, as Aarseth, Henon & Wielen (1974) draw them."""
+    r = radius / np.sqrt(rng.uniform(0.0, 0.999, n) ** (-2 / 3) - 1)
+    direction = rng.normal(size=(n, 3))
+    return r[:, None] * direction / np.linalg.norm(direction, axis=1)[:, None]
+
+
+@pytest.fixture
+def pair():
+    """A galaxy of 20,000 stars at a place and a companion of a quarter of its stars 15 scale radii away."""
+    rng, place = np.random.default_rng(12), np.array([30.0, -7.0, 4.0])
+    stars = np.concatenate([plummer(20000, 1.0, rng), plummer(5000, 1.0, rng) + [15.0, 0.0, 0.0]])
+    return stars + place, np.ones(25000), place
+
+
+def test_centre_of_a_plummer_sphere_with_a_companion(pair):
+    positions, masses, place = pair
+    # Within 0.3 radii the density of a Plummer sphere is flat to 20 % and hardly holds the sphere: 20 draws gave 0.09
+    # in the median and 0.14 at most. The companion shifts the mean by 3.
+    assert np.linalg.norm(centre(positions, masses) - place) < 0.2
+    assert np.linalg.norm(positions.mean(axis=0) - place) > 2.0
+
+
+def test_centre_is_where_pynbody_finds_it(pair):
+    pynbody = pytest.importorskip("pynbody", reason="pynbody is not installed")
+    positions, masses, _ = pair
+    sim = pynbody.new(star=len(masses))
+    sim["pos"], sim["mass"] = positions, masses
+    sim["pos"].units, sim["mass"].units = "kpc", "Msol"
+    theirs = np.asarray(pynbody.analysis.halo.shrink_sphere_center(sim))
+    # Each is as good as the test above says.
+    assert np.linalg.norm(centre(positions, masses) - theirs) < 0.2
+
+
 def test_types_of_stars_are_the_luminous_ones():
     assert [TYPES[name] for name in ("disc", "bulge", "stars")] == list(snapshots.STAR_TYPES)

@@ -186,8 +186,8 @@ def test_a_run_leaves_tables_maps_and_a_sentence(folder, reference, net, tmp_pat
     assert len(table) == 3 * 12
     assert list(table["direction"]) == 3 * list(range(12))
     assert table["cosine_aligned"].between(0.3, 1.0).all()  # a galaxy of light, not an empty picture
-    moments = catalog.read_table(output.with_name("box_times.parquet"))
-    assert list(moments["galaxies"]) == [2, 1, 1]
+    assert list(visibility.times(table)["galaxies"]) == [2, 1, 1]
+    assert sorted(path.name for path in output.parent.iterdir()) == ["box.csv", "box.json", "box.parquet", "box.png"]
     assert catalog.read_provenance(output)["stage"] == "visibility"
     found, printed = json.loads(output.with_suffix(".json").read_text()), capsys.readouterr().out
     assert printed.startswith(f"box: {found['summary']}; after the merger ")
