@@ -27,8 +27,8 @@ def write_parts(path: Path, parts: Iterable[pd.DataFrame], provenance: dict) -> 
 
     path, writer, noted = Path(path), None, {_KEY: json.dumps(provenance).encode()}
     with (
+        atomic(path) as temporary,  # named last: the workflow takes the work for done when it is there
         atomic(path.with_suffix(".csv")) as as_text,
-        atomic(path) as temporary,
         open(as_text, "w", encoding="utf-8", newline="") as text,
     ):
         for part in parts:

@@ -1,14 +1,17 @@
 """Building the Fortran programs on the machine that will run them."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from galclass import provenance
 from galclass.config import ROOT
 from galclass.errors import ProgramError
-from galclass.files import atomic
+from galclass.files import atomic, write_text
 
 #: The programs under fortran/app.
 PROGRAMS = ("merger", "shape")
@@ -28,6 +31,8 @@ def compiler() -> str | None:
 def run(program: str, output: Path) -> None:
     """Build `merger` or `shape` with this machine's native instructions and put it at `output`.
 
+    Beside it OUTPUT.json says from what: the digest of the Fortran, and the compiler.
+
     Raises
     ------
     ProgramError
@@ -35,11 +40,15 @@ def run(program: str, output: Path) -> None:
     """
     if compiler() is None:
         raise ProgramError(COMPILER_ADVICE)
-    build = output.parent / "build" / program
-    _cmake("-S", str(ROOT), "-B", str(build), "-DGALCLASS_PROGRAMS=ON", "-DCMAKE_BUILD_TYPE=Release")
-    _cmake("--build", str(build), "--target", program)
-    with atomic(output) as temporary:
-        shutil.copy2(build / "bin" / program, temporary)
+    # A folder of its own: what a killed compiler left half would pass for finished in the next build.
+    with tempfile.TemporaryDirectory(prefix="galclass_") as build:
+        _cmake("-S", str(ROOT), "-B", build, "-DGALCLASS_PROGRAMS=ON", "-DCMAKE_BUILD_TYPE=Release")
+        _cmake("--build", build, "--target", program)
+        with atomic(output) as temporary:
+            shutil.copy2(Path(build) / "bin" / program, temporary)
+    record = provenance.record("compile", [], {"program": program})
+    built = {"fortran": provenance.fortran_digest(program), "compiler": provenance.compiler_of(output)}
+    write_text(output.with_suffix(".json"), json.dumps(record | built, indent=1) + "\n")
 
 
 def _cmake(*arguments: str) -> None:

@@ -1,11 +1,27 @@
 """Files are written whole or not at all, and asked for by name before they are opened."""
 
 import contextlib
+import errno
+import functools
+import hashlib
+import json
 import os
+import platform
+import re
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from galclass.errors import InputError
+from galclass.errors import GalclassError, InputError
+
+#: What the system says of a full disk, a quota that is used up, and a file longer than files may be.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: Names of temporary files: number of the process, name of the machine, and the name of the file to be.
+_TEMPORARY = re.compile(r"\.(\d+)@([^.]*)\..+")
+_HERE = platform.node().replace(".", "_")
+#: A file that a process on another machine has not touched for so long [s] is of a process that is gone.
+_ABANDONED_S = 86400.0
 
 
 @contextlib.contextmanager
@@ -13,14 +29,28 @@ def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
 
     The temporary name keeps the suffixes of `path`, since many writers choose their format by them, and
-    carries the process number, so that two writers never share one file.
+    carries the process and the machine, so that two writers never share one file. What killed processes have left in
+    the folder is removed. The file is on the disk before it has its name, so that no crash leaves half of one.
+
+    Raises
+    ------
+    GalclassError
+        The disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}@{_HERE}.{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_temporaries(path.parent.absolute())
         yield temporary
+        _sync(temporary)
         temporary.replace(path)
+        with contextlib.suppress(OSError):  # the name, too, where folders can be synced
+            _sync(path.parent)
+    except Exception as error:
+        if is_full(error):
+            raise GalclassError(_how_full(path, temporary)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -29,6 +59,111 @@ def write_text(path: Path | str, text: str) -> None:
     """Write `text` to `path` in UTF-8, whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk, where the file system can tell."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+# What killed processes leave ---------------------------------------------------------------------------------
+
+
+@functools.cache
+def _clear_temporaries(folder: Path) -> None:
+    """Remove the temporary files of processes that are gone; once a folder, since a large one takes long to list."""
+    with os.scandir(folder) as entries:
+        left = [entry for entry in entries if entry.name.startswith(".")]
+    for entry in left:
+        with contextlib.suppress(OSError):
+            if _is_abandoned(entry):
+                os.unlink(entry)
+
+
+def _is_abandoned(entry: os.DirEntry) -> bool:
+    """Whether a file is the temporary file of a process that is gone."""
+    found = _TEMPORARY.fullmatch(entry.name)
+    if found is None:
+        return False
+    if found.group(2) == _HERE:
+        return not _is_alive(int(found.group(1)))
+    return time.time() - entry.stat().st_mtime > _ABANDONED_S
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is a process of this number here."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # another user's
+    return True
+
+
+# A full disk -------------------------------------------------------------------------------------------------
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error of any library comes from a disk without space."""
+    if any(getattr(error, "errno", None) == number or os.strerror(number) in str(error) for number in _FULL):
+        return True
+    return re.fullmatch(r"\d+ requested and \d+ written", str(error)) is not None  # all that NumPy says
+
+
+def _how_full(path: Path, temporary: Path) -> str:
+    """What to say of a file that found no space."""
+    written = temporary.stat().st_size if temporary.exists() else 0
+    free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.exists())).free
+    return (
+        f"{path}: no space left for it ({written / 1e6:.1f} MB of it were written, {free / 1e6:.1f} MB are free "
+        "on its disk; or a quota is used up); make room, then give the same command again"
+    )
+
+
+# Finished pieces ---------------------------------------------------------------------------------------------
+
+
+class Pieces:
+    """A hidden folder beside a product for finished pieces of it, so that work that was killed goes on where it was.
+
+    A piece counts only for the very same work: the folder's name is a digest of the record of provenance, that is of
+    the inputs, the code, the settings and the versions. Pieces of other work are removed.
+
+    Parameters
+    ----------
+    target : path
+        The product, a file or a folder.
+    record : dict
+        Provenance of the product.
+    """
+
+    def __init__(self, target: Path, record: dict) -> None:
+        key = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        self._root = target.with_name(f".{target.stem}.pieces")
+        self._folder = self._root / key
+        if self._root.is_dir():
+            for other in self._root.iterdir():
+                if other != self._folder:
+                    shutil.rmtree(other, ignore_errors=True)
+
+    def path(self, name: str) -> Path:
+        """Where a piece lies or is to lie."""
+        return self._folder / name
+
+    def remove(self) -> None:
+        """Forget all pieces, once the product is written."""
+        shutil.rmtree(self._root, ignore_errors=True)
+
+
+# Asked for by name -------------------------------------------------------------------------------------------
 
 
 def require_file(path: Path | str) -> Path:

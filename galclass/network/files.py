@@ -54,6 +54,8 @@ def write(models: Any, folder: Path, card: dict) -> None:
             # Keras 3.15 hands its variables to NumPy 2 in a way that NumPy deprecates.
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             bare.save_weights(temporary)
+    for other in set(folder.glob("*.weights.h5")) - {folder / name for name in names}:
+        other.unlink()  # of a network with more members that was here before
     digests = {name: _digest((folder / name).read_bytes()) for name in (MODEL_FILE, *names)}
     full = {"format": _FORMAT, **card, "digests": digests}
     _check_card(full, layers, folder / CARD_FILE)

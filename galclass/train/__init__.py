@@ -18,12 +18,11 @@ import pandas as pd
 
 from galclass import catalog, network, plotstyle, provenance
 from galclass.errors import InputError
-from galclass.files import atomic, write_text
+from galclass.files import Pieces, atomic, write_text
 from galclass.network import TRUSTED_CLASSES
 from galclass.parallel import cores, workers
 from galclass.progress import progress
-from galclass.train import evaluation, examples
-from galclass.train.fitting import fit_member
+from galclass.train import evaluation, examples, fitting
 
 __all__ = ["run"]
 
@@ -39,6 +38,8 @@ def run(
     mass_ratios: dict[str, float],
 ) -> dict:
     """Train on packs of simulations and shape models and write the classifier to a folder.
+
+    Killed and started again, it goes on after the last network that was finished, and the files are the same.
 
     Parameters
     ----------
@@ -71,15 +72,17 @@ def run(
     _require_parts(parts)
     maps, table = _observed(sources, parts, settings)
     table = table.assign(part=table["run"].map(parts).to_numpy(), mass_ratio=table["run"].map(mass_ratios).to_numpy())
-    models, history = _members(maps, table, settings)
+    record = provenance.record("train", [*packs, *labels], settings, settings["seed"])
+    kept = Pieces(Path(output), record | {"threads": network.threads()})
+    models, history = _members(maps, table, settings, kept)
     calibration = _calibration(models, maps, table, settings)
     metrics = _metrics(models, calibration, maps, table, history, settings)
-    metrics["control"] = _control(maps, table, settings)
+    metrics["control"] = _control(maps, table, settings, kept)
     heldout = _heldout(models, calibration, sources, parts, settings)
     _write_tables(output, history, metrics, parts, groups)
-    record = provenance.record("train", [*packs, *labels], settings, settings["seed"])
     catalog.write_table(output / "heldout.parquet", heldout, record)
     network.write(models, output, _card(calibration, metrics, record))
+    kept.remove()
     print(summary(metrics), flush=True)
     return metrics
 
@@ -121,7 +124,9 @@ def _chosen(maps: np.ndarray, table: pd.DataFrame, part: str) -> tuple[np.ndarra
 # Fit --------------------------------------------------------------------------------------------------------
 
 
-def _members(maps: np.ndarray, table: pd.DataFrame, settings: dict) -> tuple[list[Any], pd.DataFrame]:
+def _members(
+    maps: np.ndarray, table: pd.DataFrame, settings: dict, kept: Pieces, name: str = "member"
+) -> tuple[list[Any], pd.DataFrame]:
     """The networks of the ensemble, and their histories one below the other."""
     data = []
     for part in ("train", "validation"):
@@ -129,11 +134,19 @@ def _members(maps: np.ndarray, table: pd.DataFrame, settings: dict) -> tuple[lis
         data.append((chosen, examples.targets(rows)))
     models, histories = [], []
     for member in range(1, settings["members"] + 1):
-        announce = _announce(member, settings)
-        model, history = fit_member(*data, settings, settings["seed"] + member, announce)
+        model, history = _member(data, settings, member, kept.path(f"{name}_{member}.npz"))
         models.append(model)
         histories.append(history.assign(member=member))
     return models, pd.concat(histories, ignore_index=True)
+
+
+def _member(data: list[tuple], settings: dict, member: int, place: Path) -> tuple[Any, pd.DataFrame]:
+    """One network and its history: as `place` has them if a killed training had finished it, else kept there."""
+    found = fitting.read_member(place)
+    if found is None:
+        found = fitting.fit_member(*data, settings, settings["seed"] + member, _announce(member, settings))
+        fitting.write_member(place, *found)
+    return found
 
 
 def _announce(member: int, settings: dict) -> Callable[[dict], None]:
@@ -198,9 +211,9 @@ def _metrics(
     }
 
 
-def _control(maps: np.ndarray, table: pd.DataFrame, settings: dict) -> dict:
+def _control(maps: np.ndarray, table: pd.DataFrame, settings: dict, kept: Pieces) -> dict:
     """The same training on labels without meaning, which must do no better than chance on the test part."""
-    model, _ = _members(maps, examples.shuffled(table, settings["seed"]), settings | {"members": 1})
+    model, _ = _members(maps, examples.shuffled(table, settings["seed"]), settings | {"members": 1}, kept, "control")
     tested, rows = _chosen(maps, table, "test")
     found = network.ensemble_mean(model, tested, settings["batch_size"])
     truth = examples.numbers(rows["label"])
@@ -233,19 +246,16 @@ def _heldout(
     parts: pd.Series,
     settings: dict,
 ) -> pd.DataFrame:
-    """What the classifier says of the recorded pictures of held-out runs (of shape models where there are no runs)."""
-    chosen = [source for source in sources if source.simulated] or sources
+    """What the classifier says of the recorded pictures of held-out runs (of shape models where there are none)."""
+    held = [source for source in sources if (source.frames["run"].map(parts) != "train").any()]
     tables = []
-    for source in chosen:
+    for source in [source for source in held if source.simulated] or held:
         frames = source.frames.assign(label=source.labels, part=source.frames["run"].map(parts).to_numpy())
         rows = (frames["part"] != "train").to_numpy()
-        if rows.any():
-            maps = network.unrolled(source.flux[rows])
-            classes, batch_size = list(TRUSTED_CLASSES), settings["batch_size"]
-            said = network.ensemble_answer(models, calibration, maps, batch_size, classes).table()
-            tables.append(
-                pd.concat([frames.loc[rows, [*_FRAME, "label", "part"]].reset_index(drop=True), said], axis=1)
-            )
+        maps = network.unrolled(source.flux[rows])
+        classes, batch_size = list(TRUSTED_CLASSES), settings["batch_size"]
+        said = network.ensemble_answer(models, calibration, maps, batch_size, classes).table()
+        tables.append(pd.concat([frames.loc[rows, [*_FRAME, "label", "part"]].reset_index(drop=True), said], axis=1))
     return pd.concat(tables, ignore_index=True)
 
 

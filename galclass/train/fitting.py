@@ -1,6 +1,9 @@
 """Training the members of the ensemble: Adadelta, cross-entropy, bfloat16 inside, float32 as the result."""
 
+import zipfile
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +11,7 @@ import pandas as pd
 
 from galclass import network
 from galclass.errors import InputError
+from galclass.files import atomic
 
 #: Pictures predicted at once for the validation.
 _PREDICTED = 2000
@@ -59,9 +63,33 @@ def fit_member(
             best = rows[-1]["val_loss"], model.get_weights()
         if settings["patience"] and epoch - _best_epoch(rows) >= settings["patience"]:
             break
+    return _with_weights(best[1]), pd.DataFrame(rows)
+
+
+def _with_weights(weights: list[np.ndarray]) -> Any:
+    """A network for unrolled galaxies, in float32, with these weights."""
     result = network.build(network.trusted_layers())
-    result.set_weights(best[1])
-    return result, pd.DataFrame(rows)
+    result.set_weights(weights)
+    return result
+
+
+def write_member(place: Path, model: Any, history: pd.DataFrame) -> None:
+    """Keep a network and its history, to the last bit, in a file (.npz) with checksums."""
+    weights = {f"weights_{number:03}": values for number, values in enumerate(model.get_weights())}
+    with atomic(place) as temporary:
+        np.savez(temporary, **weights, **{f"history_{name}": history[name].to_numpy() for name in history})
+
+
+def read_member(place: Path) -> tuple[Any, pd.DataFrame] | None:
+    """What `write_member` kept; None if there is nothing, or it is damaged."""
+    try:
+        with open(place, "rb") as file, np.load(file, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    weights = [arrays[name] for name in sorted(arrays) if name.startswith("weights_")]
+    history = {name.removeprefix("history_"): arrays[name] for name in arrays if name.startswith("history_")}
+    return _with_weights(weights), pd.DataFrame(history)
 
 
 def _best_epoch(rows: list[dict]) -> int:
