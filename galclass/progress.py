@@ -7,8 +7,9 @@ from typing import TextIO, TypeVar
 
 Item = TypeVar("Item")
 
-_SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_ON_TERMINAL = 0.2
+#: Between two lines of a log, at least, at most, and as a share of the time gone so far: hours write tens of lines.
+_SHORTEST, _LONGEST, _SHARE = 5.0, 300.0, 0.25
 
 
 def progress(
@@ -19,6 +20,9 @@ def progress(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
     """Pass `items` on, and say now and then how far it is: ``what: 120/2160 (6 %), 0:35 left``.
+
+    A terminal has one line, written anew; a log has a new one after 5 s, and then ever more rarely, at last every five
+    minutes.
 
     Parameters
     ----------
@@ -35,17 +39,21 @@ def progress(
     """
     stream = sys.stderr if stream is None else stream
     terminal = stream.isatty()
-    between = _SECONDS_ON_TERMINAL if terminal else _SECONDS_BETWEEN_LINES
     start = last = clock()
     for done, item in enumerate(items, 1):
         yield item
         now = clock()
-        if now - last >= between and done < total:
+        if now - last >= _pause(terminal, now - start) and done < total:
             last = now
-            left = _span((now - start) / done * (total - done))
+            left = span((now - start) / done * (total - done))
             _say(stream, terminal, f"{what}: {done}/{total} ({100 * done // total} %), {left} left")
     if terminal and last > start:
-        _say(stream, terminal, f"{what}: {total}/{total} in {_span(clock() - start)}\n")
+        _say(stream, terminal, f"{what}: {total}/{total} in {span(clock() - start)}\n")
+
+
+def _pause(terminal: bool, elapsed: float) -> float:
+    """Seconds between the last line and the next, so long after the start."""
+    return _SECONDS_ON_TERMINAL if terminal else min(max(_SHORTEST, _SHARE * elapsed), _LONGEST)
 
 
 def _say(stream: TextIO, terminal: bool, line: str) -> None:
@@ -54,7 +62,7 @@ def _say(stream: TextIO, terminal: bool, line: str) -> None:
     stream.flush()
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """A span of time as 0:35 or 1:02:03."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)

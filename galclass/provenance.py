@@ -1,26 +1,36 @@
 """Where a result came from: inputs, code, settings, seed and versions, and the digests that stand for them."""
 
+import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import platform
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from galclass import __version__, sources
 from galclass.config import ROOT
 
-_LIBRARIES = ("numpy", "scipy", "h5py", "keras", "tensorflow-cpu", "opencv-python-headless", "scikit-learn")
+_LIBRARIES = ("numpy", "scipy", "h5py", "pandas", "pyarrow", "astropy", "matplotlib", "photutils", "keras",
+              "tensorflow-cpu", "opencv-python-headless", "scikit-learn")  # fmt: skip
+#: What a compiler of the GNU family leaves in what it makes.
+_COMPILER = re.compile(rb"GCC: \([^)\0]*\) [0-9.]+")
 
 
 def record(stage: str, inputs: Iterable[Path], settings: dict, seed: int | None = None) -> dict:
     """What a product of `stage` was made from, ready for JSON.
+
+    The same inputs, code, settings and versions give the same record: it has no date, no name of a machine, and no
+    commit (the digest of the code changes when the code does, and not with an edit elsewhere). The number of threads is
+    not in it, since results do not depend on it.
 
     Parameters
     ----------
     stage : str
         Name of the stage, also that of its module.
     inputs : paths
-        The files it read; each is given by its SHA-256.
+        The files it read; each is given by its SHA-256. A member of an archive stands for the archive.
     settings : dict
         The section of the configuration it used.
     seed : int, optional
@@ -30,18 +40,52 @@ def record(stage: str, inputs: Iterable[Path], settings: dict, seed: int | None 
         "stage": stage,
         "galclass": __version__,
         "code": code_digest(stage),
-        "inputs": {str(path): file_digest(path) for path in inputs},
+        "inputs": {_named(path): file_digest(path) for path in dict.fromkeys(map(whole, inputs))},
         "settings": settings,
         "seed": seed,
         "python": platform.python_version(),
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "compiler": _kernels_compiler(),
     }
+
+
+def compiler_of(program: Path) -> str:
+    """The compiler that made a program or an extension, as it says itself; "unknown" where it does not."""
+    found = _COMPILER.search(Path(program).read_bytes())
+    return found.group().decode("ascii", "replace") if found else "unknown"
+
+
+@functools.cache
+def _kernels_compiler() -> str:
+    """The compiler of the Fortran that Python calls."""
+    extension = importlib.util.find_spec("galclass._kernels")
+    return compiler_of(Path(extension.origin)) if extension and extension.origin else "unknown"
+
+
+def _named(path: Path) -> str:
+    """A path as it is recorded: from the folder of the work, or of the project, so that these may lie anywhere."""
+    for folder in (Path.cwd(), ROOT):
+        if path.is_absolute() and path.is_relative_to(folder):
+            return str(path.relative_to(folder))
+    return str(path)
+
+
+def whole(path: Path | str) -> Path:
+    """The file on disk: `path` itself, or the archive whose member it is (``snapshots.tar/snapshot_000.dat``)."""
+    path = Path(path)
+    return path.parent if not path.exists() and path.parent.is_file() else path
 
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def group_digest(files: Sequence[Path], digest: Callable[[Path], str] = file_digest) -> str:
+    """One SHA-256 for many files of a folder: of the lines that ``sha256sum *`` prints of them there."""
+    lines = "".join(f"{digest(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def code_digest(stage: str, root: Path = ROOT) -> str:

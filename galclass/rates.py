@@ -8,6 +8,7 @@ the independent things are runs, not frames: in each run T and F are draws from 
 widths follow from the counts in the held-out runs, and the runs of the set have draws of their own.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -202,14 +203,24 @@ def beta_posterior(hits: np.ndarray, trials: np.ndarray, rng: np.random.Generato
     means, correlations : shape (draws,)
         The variance of the rates is mean (1 - mean) correlation.
     """
+    grid, step, weight = _posterior(tuple(hits.tolist()), tuple(trials.tolist()))
+    row, column = np.divmod(rng.choice(weight.size, _DRAWS, p=weight.ravel() / weight.sum()), len(_CORRELATIONS))
+    return expit(grid[row] + rng.uniform(-0.5, 0.5, _DRAWS) * step), _CORRELATIONS[column]
+
+
+@functools.lru_cache(maxsize=8)
+def _posterior(hits: tuple[float, ...], trials: tuple[float, ...]) -> tuple[np.ndarray, float, np.ndarray]:
+    """Logits of the mean, their step, and the weights of them and the correlations.
+
+    The counts of the held-out runs come again for every run whose rate is asked for.
+    """
     logits = np.linspace(*_LOGIT_RANGE, _LOGITS)
     for _ in range(2):
         grid, step = logits, logits[1] - logits[0]
-        weight = _likelihood(hits, trials, grid)
+        weight = _likelihood(np.array(hits), np.array(trials), grid)
         likely = grid[weight.max(axis=1) > 1e-4 * weight.max()]
         logits = np.linspace(likely[0] - step, likely[-1] + step, _LOGITS)
-    row, column = np.divmod(rng.choice(weight.size, _DRAWS, p=weight.ravel() / weight.sum()), len(_CORRELATIONS))
-    return expit(grid[row] + rng.uniform(-0.5, 0.5, _DRAWS) * step), _CORRELATIONS[column]
+    return grid, step, weight
 
 
 def _likelihood(hits: np.ndarray, trials: np.ndarray, logits: np.ndarray) -> np.ndarray:

@@ -16,8 +16,8 @@ module galclass_progress
     real(dp) :: started = 0, reported = 0
   end type progress_t
 
-  !> Lines come at most this often [s], so that a log file stays short.
-  real(dp), parameter :: quiet_time = 5
+  !> Between lines pass at least a quarter of the time so far, within these limits [s], so that a log file stays short.
+  real(dp), parameter :: shortest_pause = 5, longest_pause = 300
 
 contains
 
@@ -44,10 +44,11 @@ contains
     type(progress_t), intent(inout) :: progress
     !> Steps done, with those before
     integer, intent(in) :: done
-    real(dp) :: now, left
+    real(dp) :: now, left, pause
 
     now = seconds()
-    if (done < progress%total .and. now - progress%reported < quiet_time) return
+    pause = min(max(shortest_pause, 0.25_dp*(now - progress%started)), longest_pause)
+    if (done < progress%total .and. now - progress%reported < pause) return
     progress%reported = now
     left = (now - progress%started)*real(progress%total - done, dp)/real(max(done - progress%before, 1), dp)
     call say(progress%name//': '//text(int(100.0_dp*done/max(progress%total, 1)))//' % ('//text(done)//' of '// &

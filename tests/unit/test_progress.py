@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 
 from galclass.progress import progress
@@ -38,12 +39,20 @@ def test_nothing_to_do_says_nothing():
     assert lines_of(0, 10.0, Terminal()) == ""
 
 
-def test_log_lines_come_every_five_seconds():
-    # 60 items of one second: a line whenever five have passed, none for the last.
+def test_the_first_log_line_comes_after_five_seconds():
     text = lines_of(60, 1.0)
-    assert len(text.splitlines()) == 11
     assert text.startswith("render: 5/60 (8 %), 0:55 left\n")
     assert "\r" not in text
+
+
+def test_log_lines_come_ever_more_rarely():
+    """By a clock of one second an item: pauses of 5 s, then of a quarter of the time gone, five minutes at most."""
+    items = [int(line.split("/")[0].removeprefix("render: ")) for line in lines_of(36000, 1.0).splitlines()]
+    pauses = np.diff([0, *items])
+    assert (pauses[:4] == 5).all() and (pauses[-20:] == 300).all()
+    assert (np.diff(pauses) >= 0).all()
+    # ten hours: 120 lines of five minutes and the fewer ones before
+    assert len(items) < 140
 
 
 def test_terminal_rewrites_one_line_and_ends_it():
