@@ -7,6 +7,11 @@ turns in one run. Memory is the largest of a process of its own.
     python benchmarks/screen.py --json
     python benchmarks/screen.py --network 5 --json                         # an ensemble of five, not trained
     python benchmarks/screen.py --network results/train/network --json
+
+With --snapshots it is `galclass screen` instead, from somebody else's snapshots to the ranked table: reading, finding
+the galaxy, pictures, classes, shapes and the comparison with the reference, without the start of Python and TensorFlow.
+
+    python benchmarks/screen.py --network 3 --snapshots 8 --stars 100000 --views 50 --json
 """
 
 import argparse
@@ -21,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galclass import classify, images, network
+from galclass import classify, config, images, network, screen, snapshot
 from galclass.network.calibration import Calibration
 from galclass.network.gauge import Gauge
 from galclass.network.unrolling import RINGS
@@ -105,6 +110,39 @@ def bare(classifier: network.Classifier, inputs: np.ndarray, batch_size: int) ->
             network.predict(model, inputs, batch_size)
 
 
+def write_snapshots(folder: Path, count: int, stars: int) -> list[Path]:
+    """Exponential discs of so many stars, GADGET-2 binary."""
+    folder.mkdir()
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        radius, angle = rng.gamma(2.0, 1.0, stars), rng.uniform(0.0, 2.0 * np.pi, stars)
+        places = np.stack([radius * np.cos(angle), radius * np.sin(angle), rng.normal(0.0, 0.15, stars)], axis=1)
+        arrays = places, np.zeros((stars, 3)), np.full(stars, 1e-6), np.arange(stars), np.full(stars, 2, np.int8)
+        snapshot.write(folder / f"snap_{number:03}.dat", snapshot.Snapshot(*arrays, 0.1 * number))
+    return sorted(folder.iterdir())
+
+
+def snapshot_speed(folder: Path, scratch: Path, count: int, stars: int, views: int) -> dict:
+    """Snapshots and frames a second from files to the ranked table, beside the bare network."""
+    settings = config.load()
+    settings["screen"] |= {"views": views}
+    images.write_png(scratch / "reference.png", galaxies(1, PIXELS, np.random.default_rng(1))[0])
+    files = write_snapshots(scratch / "theirs", count, stars)
+    ready = screen.prepared(settings, folder, scratch / "reference.png")
+    inputs = ready.classifier.inputs(galaxies(views, PIXELS, np.random.default_rng(1)))
+    batch_size = settings["classify"]["batch_size"]
+    ready.classifier.answer(inputs, batch_size)
+    alone = min(seconds(lambda: bare(ready.classifier, inputs, batch_size))[0] for _ in range(3))
+    times = [seconds(lambda: screen.answered(files[0], screen.pictured((files[0], ready.camera)), ready))
+             for _ in range(3)]  # fmt: skip
+    one, processor = np.min(times, axis=0)
+    whole = seconds(lambda: screen.run(files, folder, scratch / "reference.png", settings, scratch / "screened"))[0]
+    return {"stars": stars, "views": views, "snapshots": count, "one_snapshot_s": one,
+            "one_snapshot_processor_s": processor, "all_s": whole,
+            "snapshots_per_s": count / whole, "frames_per_s": count * views / whole,
+            "one_frames_per_s": views / one, "bare_frames_per_s": views / alone}  # fmt: skip
+
+
 def memory(folder: Path, scratch: Path, frames: int, settings: dict) -> float:
     """Largest resident memory of a process that classifies a pack of so many frames [MB]."""
     classifier = network.open_classifier(folder)
@@ -126,7 +164,9 @@ def child(arguments: str) -> None:
     print(int(peak.split()[1]) / 1024)
 
 
-def measure(which: str, frames: int, memory_frames: list[int], repeats: int) -> dict:
+def measure(
+    which: str, frames: int, memory_frames: list[int], repeats: int, snapshots: tuple[int, int, int] | None = None
+) -> dict:
     """All figures of a network: thesis, a number of members of the trusted ensemble, or a folder."""
     settings = {"batch_size": 200, "shard_frames": 5000}
     with tempfile.TemporaryDirectory() as name:
@@ -135,6 +175,8 @@ def measure(which: str, frames: int, memory_frames: list[int], repeats: int) -> 
             folder = thesis_folder(scratch / "network")
         else:
             folder = trusted_folder(scratch / "network", int(which)) if which.isdecimal() else Path(which)
+        if snapshots:
+            return {"threads": network.threads()} | snapshot_speed(folder, scratch, *snapshots)
         figures = {"threads": network.threads(), "frames": frames} | speed(folder, scratch, frames, settings, repeats)
         return figures | {f"memory_mb_{count}": memory(folder, scratch, count, settings) for count in memory_frames}
 
@@ -149,6 +191,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--memory-frames", type=int, nargs="*", default=[], help="numbers of frames for the memory")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--snapshots", type=int, default=0, help="screen so many snapshots instead of a pack")
+    parser.add_argument("--stars", type=int, default=100_000, help="of each snapshot")
+    parser.add_argument("--views", type=int, default=50, help="of each snapshot")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -156,7 +201,8 @@ def main() -> None:
         return
     with_stdout_free = sys.stdout
     sys.stdout = sys.stderr  # the lines of the stage are not figures
-    figures = measure(options.network, options.frames, options.memory_frames, options.repeats)
+    theirs = (options.snapshots, options.stars, options.views) if options.snapshots else None
+    figures = measure(options.network, options.frames, options.memory_frames, options.repeats, theirs)
     sys.stdout = with_stdout_free
     print(json.dumps(figures) if options.json else "\n".join(f"{k:20} {v:.4g}" for k, v in figures.items()))
 

@@ -1,0 +1,150 @@
+"""Somebody else's snapshots, from file to ranked table.
+
+Each snapshot is read in any format that `galclass.snapshot` knows; its galaxies are found by shrinking spheres,
+pictured from views uniform on the sphere by the telescope of the configuration, and classified; the likeliest frames
+are measured by the ruler, and the best of the most promising snapshots compared with the reference and with ovals. What
+cannot be used is named and left out; the rest goes on. Killed and started again it goes on where it was.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from galclass import network, provenance, snapshot
+from galclass.errors import GalclassError, InputError
+from galclass.parallel import cores, workers
+from galclass.progress import progress
+from galclass.screen import galaxies, scoring, tables
+from galclass.screen.galaxies import Galaxy, found, read_stars
+from galclass.screen.scoring import Scored, Screen, answered, pictured, prepared, summary_of
+from galclass.screen.watching import watch
+
+__all__ = [
+    "Galaxy",
+    "Scored",
+    "Screen",
+    "answered",
+    "found",
+    "pictured",
+    "prepared",
+    "read_stars",
+    "record",
+    "run",
+    "score",
+    "summary_of",
+    "watch",
+]
+
+#: Fewer snapshots than this are not worth the start of other processes, which takes some seconds; and as many for each
+#: process are pictured before the network has seen the first of them.
+_FEW, _AHEAD = 6, 4
+_KEYS_FOR_ALL = ("snapshots", "candidates", "ovals", "alert_p", "poll_s")
+
+
+def run(
+    inputs: Sequence[Path | str], model: Path, reference: Path, settings: dict, output: Path | None = None
+) -> tuple[list[dict], pd.DataFrame]:
+    """Score snapshots and write the tables.
+
+    Parameters
+    ----------
+    inputs : paths
+        Snapshots, folders and archives of them, and patterns.
+    model : path
+        Folder of the network.
+    reference : path
+        Folder of stage `reference`, or a picture.
+    settings : dict
+        The whole configuration; `screen`, `render`, `label`, `classify` and `verify` are used.
+    output : path or None
+        Folder for snapshots.parquet (one row a snapshot, best first), frames.parquet, their .csv, best.h5 and best.png;
+        None writes nothing.
+
+    Returns
+    -------
+    answers : list of dict
+        One a snapshot in the order of the inputs (`tables.answers`); `error` where it failed.
+    table : the ranked table (`tables.ranked`)
+
+    Raises
+    ------
+    InputError
+        Nothing was given, or the network or the reference cannot be used.
+    """
+    named = listed(inputs)
+    files = [file for file, error in named.items() if not error]
+    screen, kept = prepared(settings, model, reference), None if output is None else tables.Kept(output)
+    every = record(settings, model, reference)
+    with workers(cores() if len(files) >= _FEW else 1) as share_out:
+        done = {one.file: one for one in progress(score(files, screen, every, kept, share_out), len(files), "screen")}
+        scored = [done.get(file) or Scored(file, error=error) for file, error in named.items()]
+        compared = scoring.compared(scored, screen, share_out)
+    table = tables.ranked(scored, compared)
+    if output is not None:
+        _write(Path(output), scored, table, screen, every)
+        if not any(one.error for one in scored):
+            kept.remove()
+    return tables.answers(scored, table), table
+
+
+def listed(inputs: Sequence[Path | str]) -> dict[Path, str]:
+    """The snapshots that the inputs stand for, each once, in order; for an input that is none the reason, else "".
+
+    Raises
+    ------
+    InputError
+        Nothing was given.
+    """
+    if not inputs:
+        raise InputError("no snapshot given; name at least one snapshot file or a folder of them")
+    named: dict[Path, str] = {}
+    for given in inputs:
+        try:
+            named |= dict.fromkeys(snapshot.find([given]), "")
+        except InputError as error:
+            named[Path(given)] = str(error)
+    return named
+
+
+def score(files: Sequence[Path], screen: Screen, every: dict, kept: tables.Kept | None, share_out):
+    """Yield the scores of snapshots in order, those that are kept at once; `share_out` is like `map`."""
+    ahead = _AHEAD * cores()
+    for first in range(0, len(files), ahead):
+        some = files[first : first + ahead]
+        paths = {file: _place(kept, file, every) for file in some}
+        ready = {file: kept.read(path, file) for file, path in paths.items() if path}
+        left = [file for file in some if not ready.get(file)]
+        fresh = scoring.scores(left, screen, share_out)
+        for file in some:
+            one = ready.get(file) or next(fresh)
+            if paths[file] and not ready.get(file) and not one.error:
+                kept.write(paths[file], one)
+            yield one
+
+
+def _place(kept: tables.Kept | None, file: Path, every: dict) -> Path | None:
+    """Where the scores of a snapshot are kept; None where nothing is, or the file cannot be read."""
+    if kept is None:
+        return None
+    try:
+        return kept.path(file, galaxies.digest(file), every)
+    except (OSError, GalclassError):
+        return None
+
+
+def record(settings: dict, model: Path, reference: Path) -> dict:
+    """Where the scores come from, but for the snapshots."""
+    used = {name: settings[name] for name in ("screen", "render", "label", "classify", "verify")}
+    used["screen"] = {key: value for key, value in used["screen"].items() if key not in _KEYS_FOR_ALL}
+    reference = Path(reference)
+    references = sorted(filter(Path.is_file, reference.iterdir())) if reference.is_dir() else [reference]
+    return provenance.record("screen", [Path(model) / network.CARD_FILE, *references], used, settings["render"]["seed"])
+
+
+def _write(output: Path, scored: list[Scored], table: pd.DataFrame, screen: Screen, every: dict) -> None:
+    observatory = screen.camera.observatory
+    used = every["settings"] | {"screen": screen.settings["screen"]}
+    inputs = {str(one.file): galaxies.digest(one.file) for one in scored if not one.error}
+    whole = every | {"settings": used, "inputs": inputs | every["inputs"]}
+    tables.write(output, scored, table, observatory.settings["depth_dex"], observatory.telescope.unit, whole)
