@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from galclass import __version__, config, images, network, verify, visibility
+from galclass import __version__, images, network, verify, visibility
 from galclass.errors import InputError
-from galclass.report import figures
+from galclass.report import figures, tables, thumbnails
 from galclass.report.results import Results
 from galclass.report.tables import number_text, number_with_error, percentile_text
 
@@ -40,6 +40,11 @@ _SHAPE = (
 )
 #: Percentile of the residuals at which their colours end, so that a noisy pixel does not fade the rest.
 _STRONGEST = 99.5
+#: The commands that make a frame again; `view` is its number among the frames of its snapshot.
+COMMANDS = (
+    "galclass render {source} -c {config} --run {run} -o again.h5",
+    "galclass export again.h5 --frame {view} -o again.png",
+)
 _UNITS = ("gyr", "kpc", "deg", "arcsec", "km_s")
 
 
@@ -50,20 +55,18 @@ class Candidate:
     Attributes
     ----------
     row : dict, its row of the table of candidates
-    pack, index : the pack of its run, and its row there
+    picture : shape (ny, nx), 0 to 1
+    flux : shape (ny, nx), what the telescope recorded
+    view : its number among the frames of its snapshot
     reference, number : the reference it is most like, and the number of that
     """
 
     row: dict
-    pack: images.Pack
-    index: int
+    picture: np.ndarray
+    flux: np.ndarray
+    view: int
     reference: verify.Reference
     number: int
-
-    @property
-    def picture(self) -> np.ndarray:
-        """Shape (ny, nx), 0 to 1."""
-        return self.pack.images[self.index].astype(float)
 
 
 def best(results: Results, count: int) -> list[Candidate]:
@@ -73,9 +76,17 @@ def best(results: Results, count: int) -> list[Candidate]:
     for row in results.candidates.head(count).to_dict("records"):
         if row["reference"] not in names:
             raise InputError(f"reference {row['reference']!r} of the candidates is not among {names}; run verify again")
-        pack, number = results.packs[row["run"]], names.index(row["reference"])
-        found.append(Candidate(row, pack, pack.index(row["frame"]), results.references[number], number))
+        number = names.index(row["reference"])
+        frame = _frame(results.packs[row["run"]], row["frame"])
+        found.append(Candidate(row, *frame, results.references[number], number))
     return found
+
+
+def _frame(pack: images.PackFile, frame: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Picture and flux of one frame, shape (ny, nx) each, and its number among the frames of its snapshot."""
+    frames, row = pack.frames(), thumbnails.row_finder(pack)(frame)
+    picture, flux = (pack.pictures(layer, row, row + 1)[0] for layer in ("images", "flux"))
+    return picture.astype(float), flux, int((frames["snapshot"].iloc[:row] == frames["snapshot"].iloc[row]).sum())
 
 
 def page(results: Results, settings: dict) -> tuple[dict, dict[str, pd.DataFrame]]:
@@ -96,14 +107,14 @@ def page(results: Results, settings: dict) -> tuple[dict, dict[str, pd.DataFrame
     shown = best(results, settings["report"]["candidates"])
     matches = [keypoint_matches(candidate, settings["verify"]["sift"]) for candidate in shown]
     places, added = _saliency(results, shown)
-    orbits = config.read_mergers(config.resolve(settings["initial"]["table"]))
     cards = [
-        _texts(candidate, results, orbits)
+        _texts(candidate, results)
         | _pictures(candidate, results, matches[k])
         | {"saliency": _salient(candidate, (places[0][k], places[1][k]), added[k])}
         for k, candidate in enumerate(shown)
     ]
     values = {"version": __version__, "total": len(results.candidates), "cards": cards}
+    values["candidates"] = tables.candidates(results, settings["report"]["candidates"])
     values["has_controls"] = bool(results.candidates["combined_percentile_controls"].notna().any())
     return values, {"matches": pd.concat(matches, ignore_index=True), "saliency": _salience_rows(shown, places, added)}
 
@@ -178,7 +189,7 @@ def keypoint_matches(candidate: Candidate, settings: dict) -> pd.DataFrame:
 
 def _saliency(results: Results, shown: list[Candidate]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Places x, y on the rings of each candidate [pixel], and what each adds to p(rectangle); shape (n, rings, m)."""
-    flux = np.stack([candidate.pack.flux[candidate.index] for candidate in shown])
+    flux = np.stack([candidate.flux for candidate in shown])
     classifier = network.open_classifier(results.network)
     return network.places(network.galaxy_ellipses(flux)), classifier.saliency(classifier.inputs(flux))
 
@@ -203,7 +214,7 @@ def _sky(candidate: Candidate, results: Results) -> str:
     """From where the candidate's snapshot is called a rectangle; empty where nobody looked from all sides."""
     if candidate.row["run"] not in results.visibility:
         return ""
-    table = results.visibility[candidate.row["run"]][0]
+    table = results.visibility[candidate.row["run"]]
     rows, view = table[table["snapshot"] == candidate.row["snapshot"]], _view(candidate.row)
     if rows.empty:
         return ""
@@ -218,9 +229,9 @@ def _view(row: dict) -> np.ndarray:
 # --- words and numbers
 
 
-def _texts(candidate: Candidate, results: Results, orbits: dict[str, dict]) -> dict:
+def _texts(candidate: Candidate, results: Results) -> dict:
     """Title, tables, sentences and commands of one candidate."""
-    row, moments = candidate.row, results.visibility.get(candidate.row["run"])
+    row, seen = candidate.row, results.spans.get(candidate.row["run"])
     return {
         "rank": row["rank"],
         "title": f"{results.marked(row['run'])} at {row['time_gyr']:.2f} Gyr, frame {row['frame']}",
@@ -230,8 +241,8 @@ def _texts(candidate: Candidate, results: Results, orbits: dict[str, dict]) -> d
         "shape": shape(row),
         "sift": sift_text(row),
         "aligned": aligned_text(row),
-        "seen": "" if moments is None else f"{results.marked(row['run'])}: {visibility.summary(moments[1])}.",
-        "origin": origin(candidate, results, orbits.get(row["run"], {})),
+        "seen": "" if seen is None else f"{results.marked(row['run'])}: {seen['summary']}.",
+        "origin": origin(candidate, results, results.runs[row["run"]]),
         "commands": commands(candidate, results),
     }
 
@@ -308,11 +319,6 @@ def commands(candidate: Candidate, results: Results) -> list[str]:
     Views and noise depend on the seed, the name of the run and that of the snapshot's file only, so that one snapshot
     gives the same pictures as the whole run.
     """
-    run, name, folder = candidate.row["run"], candidate.row["snapshot"], results.folder
-    frames = candidate.pack.frames
-    number = int(np.flatnonzero(np.flatnonzero(frames["snapshot"] == name) == candidate.index)[0])
-    source = folder / "simulate" / "mergers" / run / f"{name}.dat"
-    return [
-        f"galclass render {source} -c {folder / 'config.yaml'} --run {run} -o again.h5",
-        f"galclass export again.h5 --frame {number} -o again.png",
-    ]
+    run, source = candidate.row["run"], results.source(candidate.row["run"], candidate.row["snapshot"])
+    return [line.format(source=source, config=results.folder / "config.yaml", run=run, view=candidate.view)
+            for line in COMMANDS]  # fmt: skip

@@ -1,5 +1,6 @@
 """The figures of the report: each is plot_x(data, axes), and each has a table of its numbers beside it."""
 
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -100,7 +101,17 @@ def inline(width_in: float, height_in: float, draw: Callable, **subplots) -> str
     """A figure that `draw` fills, as the address of an inline picture; `subplots` as for `plotstyle.figure`."""
     fig, axes = plotstyle.figure(width_in, height_in, **subplots)
     draw(axes)
-    return plotstyle.data_uri(plotstyle.png_bytes(fig))
+    return plotstyle.data_uri(few_colours(plotstyle.png_bytes(fig)))
+
+
+def few_colours(png: bytes) -> bytes:
+    """A picture (PNG) in the 256 colours that suit it best: a third of the bytes, and the eye sees no difference."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def plot_to_scale(picture: np.ndarray, pixel: float, half_width: float, ax, title: str = "") -> None:

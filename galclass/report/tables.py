@@ -5,32 +5,73 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from galclass import rates
+from galclass import visibility
 from galclass.network import TRUSTED_CLASSES
+from galclass.report import overview
 from galclass.report.results import Results
 from galclass.train.evaluation import JUDGED
 
-
-def fractions(table: pd.DataFrame) -> pd.DataFrame:
-    """Share of each class among the views of each snapshot, one row a time [Gyr]."""
-    shares = pd.crosstab(table["time_gyr"], table["class"], normalize="index")
-    return shares.reindex(columns=list(TRUSTED_CLASSES), fill_value=0.0).reset_index().rename_axis(columns=None)
+#: Runs, and candidates, of which a table of the page has a row each; tables beside the page have them all.
+LISTED = 60
+LISTED_CANDIDATES = 100
 
 
-def share(table: pd.DataFrame, name: str) -> str:
-    """Share of frames called so, in per cent."""
-    return percent(float((table["class"] == name).mean()))
+def fractions(moments: pd.DataFrame) -> pd.DataFrame:
+    """Share of each class among the views of each snapshot (rows of `Results.moments`), one row a time [Gyr]."""
+    names = list(TRUSTED_CLASSES)
+    shares = moments[names].div(moments["frames"], axis=0)
+    return pd.concat([moments[["run", "time_gyr"]], shares], axis=1).reset_index(drop=True)
+
+
+def listed(results: Results) -> list[str]:
+    """The runs that have a row in the tables: all, or of many those with the largest shares of rectangles."""
+    runs = list(results.runs)
+    if len(runs) <= LISTED:
+        return runs
+    sums = results.moments.groupby("run", sort=False)[["rectangle", "frames"]].sum()
+    return list((sums["rectangle"] / sums["frames"]).nlargest(LISTED).index)
+
+
+def shown_runs(results: Results, most: int) -> list[str]:
+    """The runs whose films are shown: all where they are few, else those of the best candidates and the extremes.
+
+    The extremes are the runs with the largest and the smallest share of frames called rectangle.
+    """
+    runs = list(results.runs)
+    if len(runs) <= most:
+        return runs
+    sums = results.moments.groupby("run", sort=False)[["rectangle", "frames"]].sum()
+    shares = (sums["rectangle"] / sums["frames"]).sort_values(ascending=False, kind="stable")
+    extremes = [shares.index[0], shares.index[-1]][: max(most - 1, 0)]
+    best = [run for run in dict.fromkeys(results.candidates["run"]) if run not in extremes]
+    return [*best, *[run for run in shares.index if run not in {*best, *extremes}]][: most - len(extremes)] + extremes
+
+
+def percent(rate: float) -> str:
+    """A rate in per cent with one digit."""
+    return f"{100 * rate:.1f} %"
+
+
+def share(moments: pd.DataFrame, name: str) -> str:
+    """Share of the frames of some snapshots (rows of `Results.moments`) called so, in per cent."""
+    return percent(moments[name].sum() / moments["frames"].sum())
 
 
 def gates(results: Results) -> dict:
-    """One row a run: how far each conserved quantity drifted, its limit, and whether the run is to be trusted."""
+    """One row a run: how far each conserved quantity drifted, its limit, and whether the run is to be trusted.
+
+    Of many runs only those that fail, at most `LISTED`; `passed` says how many pass.
+    """
     names = [verdict["gate"].replace("_", " ") for verdict in next(iter(results.verdicts.values()))]
-    rows = []
+    rows, failing, many = [], 0, len(results.verdicts) > LISTED
     for run, verdicts in results.verdicts.items():
         drifts = [f"{v['largest_drift']:.1e} (limit {v['limit']:g})" for v in verdicts]
         failed = [v["gate"].replace("_", " ") for v in verdicts if not v["passed"]]
-        rows.append([run, *drifts, f"FAILED: {', '.join(failed)}" if failed else "passed"])
-    return {"columns": ["run", *names, "quality"], "rows": rows}
+        failing += bool(failed)
+        if failed or not many:
+            rows.append([run, *drifts, f"FAILED: {', '.join(failed)}" if failed else "passed"])
+    passed = f"{len(results.verdicts) - failing} of {len(results.verdicts)} runs pass their quality gates."
+    return {"columns": ["run", *names, "quality"], "rows": rows[:LISTED], "passed": passed}
 
 
 def classified(results: Results) -> dict:
@@ -44,21 +85,32 @@ def classified(results: Results) -> dict:
         "of all such runs",
         "",
     ]
-    everything = pd.concat(results.tables.values(), ignore_index=True)
-    found = rates.by_run(everything, results.heldout)
+    errors, groups = overview.two_classes(results.heldout), dict(tuple(results.moments.groupby("run", sort=False)))
+    parts = [(results.marked(run), groups[run]) for run in listed(results)] + [("all", results.moments)]
     rows = []
-    for rate, table in zip(found.to_dict("records"), [*results.tables.values(), everything], strict=True):
-        name = results.marked(rate["run"]) if rate["run"] in results.tables else rate["run"]
-        called = [share(table, kind) for kind in TRUSTED_CLASSES]
-        far = percent(float((table["domain_distance"] > 1).mean()))
-        rows.append([name, len(table), *called, far, *corrected(rate)])
+    for name, moments in parts:
+        called = [share(moments, kind) for kind in (*TRUSTED_CLASSES, "far")]
+        rows.append([name, int(moments["frames"].sum()), *called, *corrected(overview.rate_of(moments, errors))])
     return {"columns": columns, "rows": rows}
 
 
 def corrected(rate: dict) -> list[str]:
     """The corrected fraction with the interval of these frames, the interval of all such runs, and the note."""
-    own, every = (f"{100 * rate[of + 'low']:.2g} to {100 * rate[of + 'high']:.2g} %" for of in ("", "population_"))
-    return [f"{100 * rate['fraction']:.2g} % ({own})", every, rate["note"]]
+    ends = [[visibility.percent(rate[of + end]) for end in ("low", "high")] for of in ("", "population_")]
+    own, every = (f"{low} to {high} %" for low, high in ends)
+    return [f"{visibility.percent(rate['fraction'])} % ({own})", every, rate["note"]]
+
+
+def longest(results: Results, runs: pd.DataFrame, most: int = 12) -> dict:
+    """The runs (rows of `overview.runs`) that look rectangular for longest, with their orbits; those looked at."""
+    names = ["mass_ratio", *(name for name in overview.varied(runs) if name != "mass_ratio")]
+    rows = []
+    for row in runs[runs["duration_gyr"].notna()].nlargest(most, ["duration_gyr", "sky_fraction"]).to_dict("records"):
+        span = results.spans[row["run"]]["summary"].removeprefix("rectangular ")
+        rate = corrected(row)[0]
+        rows.append([results.marked(row["run"]), *(f"{row[name]:g}" for name in names), span, rate])
+    titles = [overview.QUANTITIES[name] for name in names]
+    return {"columns": ["run", *titles, "looks rectangular", "rectangles after the merger"], "rows": rows}
 
 
 def trained(metrics: dict) -> dict:
@@ -82,13 +134,12 @@ def trained(metrics: dict) -> dict:
 def measured(results: Results) -> dict:
     """One row a run: how many frames have each measured label, the share of rectangles, and the signal to noise."""
     columns = ["run", "frames", "oval", "rectangle", "obround", "none of these", "rectangles", "S/N"]
-    rows = []
-    for row in results.counts.to_dict("records"):
+    rows, counts = [], results.counts.set_index("run", drop=False)
+    for row in counts.loc[listed(results)].to_dict("records"):
         share, low, high = (100 * row[name] for name in ("rectangle_share", "low", "high"))
-        snr = results.measured[row["run"]]["snr"].median()
         numbers = [row[name] for name in ("frames", "oval", "rectangle", "obround", "none")]
         said = f"{share:.1f} % ({low:.1f} to {high:.1f})"
-        rows.append([results.marked(row["run"]), *numbers, said, f"{snr:.0f}"])
+        rows.append([results.marked(row["run"]), *numbers, said, f"{row['snr']:.0f}"])
     return {"columns": columns, "rows": rows}
 
 
@@ -122,10 +173,10 @@ _CANDIDATE_COLUMNS = (
 )
 
 
-def candidates(results: Results, linked: int) -> dict:
-    """Every candidate with its scores; those of a run that fails a gate are marked, the first `linked` lead on."""
+def candidates(results: Results, linked: int, most: int | None = None) -> dict:
+    """The candidates with their scores; those of a run that fails a gate are marked, the first `linked` lead on."""
     rows = []
-    for row in results.candidates.to_dict("records"):
+    for row in results.candidates.head(len(results.candidates) if most is None else most).to_dict("records"):
         link = f"candidates.html#candidate-{row['rank']}" if row["rank"] <= linked else ""
         cells = [
             Cell(str(row["rank"]), row["rank"], link),
@@ -175,8 +226,8 @@ def percentile_text(percentile: float, null: str = "") -> str:
     return f"{percentile:.1f}" if percentile > 99.0 else f"{percentile:.0f}"
 
 
-def headlines(results: Results) -> list[dict]:
-    """The three figures that sum the run up."""
+def headlines(results: Results, most: int = 6) -> list[dict]:
+    """The three figures that sum the run up; of more than `most` runs the second is a rate, not a list."""
     models, control = results.metrics["shape_models"]["all"], results.metrics["control"]
     best = results.candidates.iloc[0]
     return [
@@ -185,12 +236,7 @@ def headlines(results: Results) -> list[dict]:
             "text": f"of {models['pictures']} pictures of shape models it never saw classified rightly through random "
             f"telescopes; with shuffled labels {percent(control['accuracy'])}, chance {percent(control['chance'])}",
         },
-        {
-            "value": ", ".join(
-                f"{results.marked(run)} {_last_share(table):.0%}" for run, table in results.tables.items()
-            ),
-            "text": "of the views of each remnant are called rectangles",
-        },
+        _remnants(results) if len(results.runs) <= most else _rate(results),
         {
             "value": f"{best['cosine_aligned']:.3f}",
             "text": f"aligned cosine of the best candidate ({results.marked(best['run'])}, {best['time_gyr']:.2f} Gyr, "
@@ -200,14 +246,21 @@ def headlines(results: Results) -> list[dict]:
     ]
 
 
-def percent(rate: float) -> str:
-    """A rate in per cent with one digit."""
-    return f"{100 * rate:.1f} %"
+def _remnants(results: Results) -> dict:
+    last = results.moments.groupby("run", sort=False).tail(1)
+    shares = [f"{results.marked(row.run)} {row.rectangle / row.frames:.0%}" for row in last.itertuples()]
+    return {"value": ", ".join(shares), "text": "of the views of each remnant are called rectangles"}
 
 
-def _last_share(table: pd.DataFrame) -> float:
-    """Share of rectangles among the views of the last snapshot."""
-    return float((table["class"][table["time_gyr"] == table["time_gyr"].max()] == "rectangle").mean())
+def _rate(results: Results) -> dict:
+    """The rate of all runs together after the merger."""
+    merged = results.moments[results.moments[overview.TIME].notna()]
+    found = overview.rate_of(merged, overview.two_classes(results.heldout))
+    own, every, note = corrected(found)
+    interval = own.partition(" (")[2].rstrip(")")
+    text = f"of the views of {merged['run'].nunique()} mergers are rectangles once the classifier's errors are taken "
+    text += f"out (95 %: {interval}; of all such mergers {every})" + (f"; {note}" if note else "")
+    return {"value": f"{visibility.percent(found['fraction'])} %", "text": text}
 
 
 def expected(thesis: dict, results: Results) -> dict:
@@ -217,13 +270,25 @@ def expected(thesis: dict, results: Results) -> dict:
 
 def _expected_frames(thesis: dict, results: Results) -> list[list]:
     figure9, best = thesis["rectangle_percent_figure9"], results.candidates["cosine_raw"].max()
-    frames = ", ".join(f"{run} {len(table)}" for run, table in results.tables.items())
-    rectangles = sum(int((table["class"] == "rectangle").sum()) for table in results.tables.values())
-    shares = "; ".join(f"{run} {share(table, 'rectangle')}" for run, table in results.tables.items())
     said = f"{min(figure9)} to {max(figure9)} % (figure), {thesis['rectangle_percent_text']} % (text)"
+    frames, shares = _by_run(results)
+    rectangles = int(results.moments["rectangle"].sum())
     return [
         ["frames per run", thesis["frames_per_run"], frames, "views x snapshots"],
         ["frames called rectangle", said, shares, "other mergers, another network; the thesis contradicts itself"],
         ["candidates", thesis["candidates"], rectangles, f"the best {len(results.candidates)} were compared in full"],
         ["best raw cosine", thesis["best_cosine_raw"], f"{best:.4f}", "ordinary galaxies reach 0.91: it says little"],
     ]
+
+
+def _by_run(results: Results, most: int = 6) -> tuple[str, str]:
+    """Frames, and shares called rectangle, of each run; of more than `most` their ranges."""
+    sums = results.moments.groupby("run", sort=False)[["rectangle", "frames"]].sum()
+    shares = sums["rectangle"] / sums["frames"]
+    if len(sums) <= most:
+        rows = list(zip(sums.index, sums["frames"], shares, strict=True))
+        return ", ".join(f"{run} {n}" for run, n, _ in rows), "; ".join(f"{run} {percent(f)}" for run, _, f in rows)
+    low, high = sums["frames"].min(), sums["frames"].max()
+    each = f"{low}" if low == high else f"{low} to {high}"
+    total = sums["rectangle"].sum() / sums["frames"].sum()
+    return f"{each} ({len(sums)} runs)", f"{percent(total)} (a run {percent(shares.min())} to {percent(shares.max())})"

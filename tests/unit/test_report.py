@@ -1,6 +1,8 @@
 """The report says what the results say."""
 
 import dataclasses
+import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from galclass import catalog, config, images, network, plotstyle, rates, verify, visibility
+from galclass import catalog, config, images, network, plotstyle, provenance, rates, verify, visibility
 from galclass.errors import InputError
 from galclass.report import figures, page, results, tables
 
@@ -115,13 +117,26 @@ def isophotes_of(run: str, frame: int, a4: float) -> pd.DataFrame:
     return pd.DataFrame(rows | {f"{name}_err": 0.01 for name in ("ellipticity", "a4_over_a", "b6")})
 
 
-def sky() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run box from three sides, of which one shows a rectangle in the last snapshot; and in time."""
-    table = pd.DataFrame({"run": "box", "snapshot": "snapshot_002", "time_gyr": 1.0, "direction": range(3),
-                          "view_x": [1.0, 0.0, 0.0], "view_y": [0.0, 1.0, 0.0], "view_z": [0.0, 0.0, 1.0],
-                          "galaxies": 1, "class": ["rectangle", "oval", "oval"], "p_rectangle": [0.9, 0.1, 0.2],
-                          "domain_distance": 0.5, "cosine_aligned": 0.9, "cosine_residual": 0.5})  # fmt: skip
-    return table, visibility.times(table)
+def sky() -> pd.DataFrame:
+    """Run box from three sides, of which one shows a rectangle in the last snapshot."""
+    return pd.DataFrame({"run": "box", "snapshot": "snapshot_002", "time_gyr": 1.0, "direction": range(3),
+                         "view_x": [1.0, 0.0, 0.0], "view_y": [0.0, 1.0, 0.0], "view_z": [0.0, 0.0, 1.0],
+                         "galaxies": 1, "class": ["rectangle", "oval", "oval"], "p_rectangle": [0.9, 0.1, 0.2],
+                         "domain_distance": 0.5, "cosine_aligned": 0.9, "cosine_residual": 0.5})  # fmt: skip
+
+
+def moments(run: str, classes: list[str], views: int, apart: int = 0) -> pd.DataFrame:
+    """Of frames of these classes; in the first `apart` snapshots the pair is not one yet."""
+    table = classified(classes, views).assign(run=run)
+    return results.moments_of(run, table, {f"s{k}": 2 for k in range(apart)})
+
+
+def write_pack(path: Path) -> images.PackFile:
+    """`some_pack` as a file."""
+    pack = some_pack()
+    frames = pack.frames.assign(**{name: 0.0 for name in images.FRAME_COLUMNS if name not in pack.frames})
+    images.write_pack(path, pack.images, frames, pack.provenance)
+    return images.PackFile(path)
 
 
 def some_results(folder: Path) -> results.Results:
@@ -137,15 +152,16 @@ def some_results(folder: Path) -> results.Results:
     }
     measured = {"frame": range(6), "b4": [0.0, 0.0, -0.08, 0.0, -0.08, np.nan], "b4_err": 0.01, "snr": 50.0}
     counts = {"run": "box", "frames": 6, "oval": 3, "rectangle": 2, "obround": 0, "none": 1}
-    counts |= {"rectangle_share": 1 / 3, "low": 0.1, "high": 0.7}
+    counts |= {"rectangle_share": 1 / 3, "low": 0.1, "high": 0.7, "snr": 50.0}
     profiles = [isophotes_of("box", 5, -0.05), isophotes_of("box", 2, 0.01), isophotes_of("reference", 0, -0.06)]
     keypoints = verify.sift(pack.images[0].astype(float), config.load()["verify"]["sift"])
     reference = SimpleNamespace(name="a galaxy <b>&", picture=pack.images[0].astype(float), keypoints=keypoints,
                                 pixel_arcsec=2.6)  # fmt: skip
     return results.Results(
         folder=Path("results"),
+        runs={"box": config.read_mergers(config.ROOT / "config" / "mergers.tsv")["box"]},
         films={"box": pack},
-        packs={"box": pack},
+        packs={"box": write_pack(folder / "box.h5")},
         verdicts={"box": verdicts(0.001)},
         shapes=pack,
         labels=pd.DataFrame(shapes),
@@ -155,7 +171,9 @@ def some_results(folder: Path) -> results.Results:
         metrics=metrics(),
         network=folder,
         heldout=heldout(),
-        tables={"box": classified(["oval", "oval", "rectangle", "oval", "rectangle", "rectangle"], 2)},
+        moments=moments("box", ["oval", "oval", "rectangle", "oval", "rectangle", "rectangle"], 2).assign(
+            snapshot=[f"snapshot_00{k}" for k in range(3)]
+        ),
         candidates=candidates(),
         provenance={
             "galclass": "1",
@@ -168,7 +186,9 @@ def some_results(folder: Path) -> results.Results:
         references=[reference],
         profiles=pd.concat(profiles, ignore_index=True),
         visibility={"box": sky()},
-    )
+        spans={"box": {"summary": visibility.summary(times := visibility.times(sky())),
+                       "span": visibility.longest_span(times), "corrected": None}},
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -177,7 +197,7 @@ def finished(folder) -> results.Results:
 
 
 def test_fractions_are_shares_of_the_views_at_each_time():
-    table = tables.fractions(classified(["oval", "rectangle", "rectangle", "rectangle"], 2))
+    table = tables.fractions(moments("box", ["oval", "rectangle", "rectangle", "rectangle"], 2))
     assert table["time_gyr"].tolist() == [0.0, 0.5]
     assert table["rectangle"].tolist() == [0.5, 1.0]
     assert table["obround"].tolist() == [0.0, 0.0]
@@ -185,7 +205,7 @@ def test_fractions_are_shares_of_the_views_at_each_time():
 
 
 def test_share_is_in_per_cent():
-    assert tables.share(classified(["oval"] + ["rectangle"] * 3, 1), "rectangle") == "75.0 %"
+    assert tables.share(moments("box", ["oval"] + ["rectangle"] * 3, 1), "rectangle") == "75.0 %"
 
 
 def test_headlines_are_three_and_true(finished):
@@ -211,9 +231,10 @@ def test_frames_are_counted_by_run_and_together_with_the_corrected_rate(finished
     table = tables.classified(finished)
     assert [row[:2] for row in table["rows"]] == [["box", 6], ["all", 6]]
     assert table["rows"][0][table["columns"].index("rectangle")] == "50.0 %"
-    low, high = rates.estimate(finished.tables["box"], finished.heldout).low, 0.5
-    assert low <= high
-    assert table["rows"][0][7].startswith("50 % (")
+    frames = classified(["oval", "oval", "rectangle", "oval", "rectangle", "rectangle"], 2)
+    rate = rates.estimate(frames, finished.heldout)
+    low, high = (visibility.percent(end) for end in (rate.low, rate.high))
+    assert table["rows"][0][7] == f"50 % ({low} to {high} %)"
 
 
 def test_the_classifier_stands_beside_the_ruler(finished):
@@ -259,7 +280,7 @@ def test_the_table_of_candidates_sorts_by_numbers_and_without_a_script_is_a_plai
     assert '<td data-sort="box">box</td>' in table
     assert '<a href="candidates.html#candidate-1">1</a>' in table
     assert table.count("<tr>") == 1 + 2
-    script = html[html.index("<script>") : html.index("</script>")]
+    script = html[html.index("<script>") : html.index("</script>", html.index("<script>"))]
     assert all(word in script for word in ("table.sortable", 'createElement("button")', "aria-sort", "dataset.sort"))
     for end in ("csv", "parquet", "fits"):
         assert f'<a href="../verify/candidates.{end}">' in html
@@ -269,7 +290,50 @@ def test_runs_stand_with_their_quality(finished):
     assert tables.gates(finished) == {
         "columns": ["run", "energy", "centre of mass", "quality"],
         "rows": [["box", "1.0e-03 (limit 0.005)", "1.0e-07 (limit 0.01)", "passed"]],
+        "passed": "1 of 1 runs pass their quality gates.",
     }
+
+
+def many(finished, count: int) -> results.Results:
+    """The same run under many names; each has one rectangle more than the one before, until all six frames are."""
+    runs = [f"run_{k:03d}" for k in range(count)]
+    called = [["rectangle"] * min(k, 6) + ["oval"] * max(6 - k, 0) for k in range(count)]
+    parts = [moments(run, classes, 2) for run, classes in zip(runs, called, strict=True)]
+    return dataclasses.replace(
+        finished,
+        runs=dict.fromkeys(runs, finished.runs["box"]),
+        moments=pd.concat(parts, ignore_index=True),
+        verdicts={run: verdicts(0.02 if run == "run_001" else 0.001) for run in runs},
+        counts=pd.concat([finished.counts.assign(run=run) for run in runs], ignore_index=True),
+        candidates=finished.candidates.assign(run=["run_004", "run_003"]),
+        spans={},
+    )
+
+
+def test_of_many_runs_the_tables_list_those_with_most_rectangles_and_the_gates_those_that_fail(finished):
+    survey = many(finished, tables.LISTED + 5)
+    assert "run_000" not in tables.listed(survey) and len(tables.listed(survey)) == tables.LISTED
+    assert [row[0] for row in tables.gates(survey)["rows"]] == ["run_001"]
+    assert (
+        tables.gates(survey)["passed"] == f"{tables.LISTED + 4} of {tables.LISTED + 5} runs pass their quality gates."
+    )
+    rows = tables.classified(survey)["rows"]
+    assert len(rows) == tables.LISTED + 1
+    assert rows[-1][:2] == ["all", 6 * (tables.LISTED + 5)]
+    assert len(tables.measured(survey)["rows"]) == tables.LISTED
+
+
+def test_of_many_runs_those_of_the_best_candidates_and_the_extremes_are_shown(finished):
+    assert tables.shown_runs(many(finished, 6), 6) == [f"run_{k:03d}" for k in range(6)]
+    assert tables.shown_runs(many(finished, 7), 4) == ["run_004", "run_003", "run_006", "run_000"]
+
+
+def test_many_runs_have_a_rate_for_a_headline_few_a_list(finished):
+    assert tables.headlines(many(finished, 6))[1]["value"].count("run_") == 6
+    headline = tables.headlines(many(finished, 7))[1]
+    # 0 + 1 + ... + 6 of 7 x 6 frames, and a classifier that never errs.
+    assert headline["value"] == "50 %"
+    assert "of 7 mergers" in headline["text"]
 
 
 def test_a_run_that_fails_its_gates_is_marked_wherever_it_appears(finished):
@@ -299,8 +363,8 @@ def test_run_writes_both_pages_and_the_numbers_behind_them(finished, tmp_path, m
     monkeypatch.setattr(page, "read", lambda folder, settings: finished)
     page.run(tmp_path, config.load(), tmp_path / "report" / "index.html")
     names = {path.name for path in (tmp_path / "report").iterdir()}
-    assert names == {"index.html", "candidates.html", "candidates_matches.csv", "candidates_saliency.csv",
-                     "fractions_box.csv", "headline.json", "headline.txt", "overview.png"}  # fmt: skip
+    assert names == {"index.html", "candidates.html", "candidates_matches.csv", "candidates_saliency.csv", "runs.csv",
+                     "fractions.csv", "headline.json", "headline.txt", "overview.png", "thumbnails"}  # fmt: skip
     assert 'href="candidates.html"' in (tmp_path / "report" / "index.html").read_text()
     other = (tmp_path / "report" / "candidates.html").read_text()
     assert 'href="index.html"' in other
@@ -318,19 +382,67 @@ def test_page_refuses_a_missing_number(finished):
 
 
 def test_missing_results_are_named(tmp_path):
-    with pytest.raises(InputError, match="box.h5: no such file"):
+    with pytest.raises(InputError, match="quality.csv: no such file"):
         results.read(tmp_path, config.load())
 
 
-def test_a_run_may_lack_its_view_from_all_sides(tmp_path):
-    assert results._visibility(tmp_path, "box") is None
-    for name, table in zip(("box", "box_times"), sky(), strict=True):
-        catalog.write_table(tmp_path / f"{name}.parquet", table, {})
-    directions, moments = results._visibility(tmp_path, "box")
-    assert len(directions) == 3 and len(moments) == 1
-    (tmp_path / "box_times.parquet").unlink()
-    with pytest.raises(InputError, match="box_times.parquet: no such file"):
-        results._visibility(tmp_path, "box")
+def test_snapshots_are_counted_by_class_with_their_most_rectangular_view():
+    classes = ["oval", "rectangle", "none", "oval", "oval", "rectangle"]
+    table = classified(classes, 2).assign(frame=[3, 4, 5, 6, 7, 8], domain_distance=[0.5, 2.0, 0.5, 0.5, 0.5, 0.5])
+    found = results.moments_of("box", table.iloc[::-1], {"s0": 2, "s1": 1})
+    assert found["time_gyr"].tolist() == [0.0, 0.5, 1.0]
+    assert found[["frames", "oval", "rectangle", "obround", "none", "far"]].to_numpy().tolist() == [
+        [2, 1, 1, 0, 0, 1], [2, 1, 0, 0, 1, 0], [2, 1, 1, 0, 0, 0]]  # fmt: skip
+    assert found["best_frame"].iloc[[0, 2]].tolist() == [4, 8]
+    assert found["first_frame"].tolist() == [3, 5, 7]
+    np.testing.assert_array_equal(found["since_merger_gyr"], [np.nan, 0.0, 0.5])
+
+
+def test_a_pair_that_comes_apart_again_merges_later_or_never():
+    since = lambda apart: results.moments_of("box", classified(["oval"] * 3, 1), dict.fromkeys(apart, 2))  # noqa: E731
+    np.testing.assert_array_equal(since(["s0", "s1"])["since_merger_gyr"], [np.nan, np.nan, 0.0])
+    assert since(["s2"])["since_merger_gyr"].isna().all()
+
+
+def test_a_table_that_lacks_a_column_is_named(tmp_path):
+    catalog.write_table(tmp_path / "box.parquet", classified(["oval"], 1).drop(columns="class"), {})
+    with pytest.raises(InputError, match="box.parquet: not a Parquet table with the columns .*class"):
+        results.columns(tmp_path / "box.parquet", ["frame", "class"])
+
+
+def test_snapshots_are_named_in_the_archive_where_there_is_one(finished, tmp_path):
+    there = dataclasses.replace(finished, folder=tmp_path)
+    run = tmp_path / "simulate" / "mergers" / "box"
+    assert there.source("box", "snapshot_001") == run / "snapshot_001.dat"
+    run.mkdir(parents=True)
+    (run / "snapshots.tar").touch()
+    assert there.source("box", "snapshot_001") == run / "snapshots.tar" / "snapshot_001.dat"
+
+
+def test_pages_carry_the_record_of_what_they_were_made_from(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "read", lambda folder, settings: finished)
+    catalog.write_table(tmp_path / "classify" / "box.parquet", classified(["oval"], 1), {})
+    page.run(tmp_path, config.load(), tmp_path / "report" / "index.html")
+    record = page.page_record(results.sources(tmp_path, ["box"]), config.load())
+    assert list(record["inputs"]) == [str(tmp_path / "classify" / "box.parquet")]
+    for name in ("index", "candidates"):
+        html = (tmp_path / "report" / f"{name}.html").read_text()
+        begin = html.index('<script type="application/json" id="provenance">')
+        assert json.loads(html[html.index(">", begin) + 1 : html.index("</script>", begin)]) == record
+
+
+def test_tables_of_many_runs_are_one_input_whose_digest_sha256sum_gives(tmp_path):
+    runs = [f"run_{k:03d}" for k in range(page._FEW_FILES + 1)]
+    for run in runs:
+        (tmp_path / "classify").mkdir(exist_ok=True)
+        (tmp_path / "classify" / f"{run}.parquet").write_text(run)
+    inputs = page.page_record(results.sources(tmp_path, runs), config.load())["inputs"]
+    pattern = str(tmp_path / "classify" / "*.parquet")
+    done = subprocess.run(
+        "sha256sum * | sha256sum", cwd=tmp_path / "classify", shell=True, capture_output=True, text=True
+    )
+    assert inputs == {pattern: done.stdout.split()[0]}
+    assert provenance.file_digest(tmp_path / "classify" / "run_000.parquet") not in inputs.values()
 
 
 def test_film_shows_first_and_last_frame(pack):

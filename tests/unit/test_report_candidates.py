@@ -81,7 +81,7 @@ def test_words_of_a_candidate(filled):
 
 
 def test_a_run_nobody_looked_at_from_all_sides_has_no_map(finished):
-    card = candidates.page(dataclasses.replace(finished, visibility={}), config.load())[0]["cards"][0]
+    card = candidates.page(dataclasses.replace(finished, visibility={}, spans={}), config.load())[0]["cards"][0]
     assert card["sky"] == card["seen"] == ""
 
 
@@ -211,7 +211,8 @@ def test_commands_make_the_same_picture_bit_for_bit(finished, tmp_path):
     call("galclass render results/simulate/mergers/box --run box -o box.h5 -c results/config.yaml")
     pack = images.read_pack(tmp_path / "box.h5")
     row = finished.candidates.iloc[0].to_dict() | pack.frames.iloc[4].to_dict()
-    for command in candidates.commands(candidates.Candidate(row, pack, 4, finished.references[0], 0), finished):
+    candidate = candidates.Candidate(row, pack.images[4], pack.flux[4], 1, finished.references[0], 0)
+    for command in candidates.commands(candidate, finished):
         call(command)
     again = images.read_pack(tmp_path / "again.h5")
     np.testing.assert_array_equal(again.flux[1], pack.flux[4])

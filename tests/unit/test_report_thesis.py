@@ -226,11 +226,12 @@ def test_as_many_epochs_as_the_thesis_need_no_excuse(found):
 
 
 def test_the_page_and_its_tables_are_written(folder, tmp_path, capsys):
-    thesis.run(folder, {"initial": {"runs": RUNS}}, tmp_path / "thesis.html")
+    thesis.run(folder, config.merge(config.load(), {"initial": {"runs": RUNS}}), tmp_path / "thesis.html")
     html = (tmp_path / "thesis.html").read_text()
     # Bars; three networks' curves; galleries of the two networks that call a frame a rectangle, raw and clean.
     assert html.count("data:image/png;base64,") == 1 + 3 + 4
-    assert "<script" not in html and "{{" not in html and "needs gas" in html
+    assert html.count("<script") == html.count('<script type="application/json" id="provenance">') == 1
+    assert "{{" not in html and "needs gas" in html
     assert {path.name for path in tmp_path.iterdir()} == {
         "thesis.html", "thesis_bars.png", "thesis_shares.csv", "thesis_networks.csv", "thesis_models.csv",
         "thesis_expected.csv",

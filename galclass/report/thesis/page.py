@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galclass import __version__, images, plotstyle, provenance
+from galclass import __version__, config, images, plotstyle, provenance
 from galclass.files import atomic, write_text
 from galclass.report.figures import plot_gallery
-from galclass.report.page import render
+from galclass.report.page import page_record, render
 from galclass.report.thesis import tables
 from galclass.report.thesis.figures import plot_bars, plot_missing
-from galclass.report.thesis.results import VARIANTS, Reproduction, read
+from galclass.report.thesis.results import VARIANTS, Reproduction, read, sources
+from galclass.report.thumbnails import row_finder
 from galclass.train.thesis import CLASS_SETS, plot_curves
 
 _SHOWN = 10
@@ -36,12 +37,14 @@ def run(folder: Path, settings: dict, output: Path) -> None:
         A result is missing or damaged.
     """
     folder, output = Path(folder), Path(output)
-    results = read(folder, settings["initial"]["runs"])
+    runs = list(config.selected_runs(settings))
+    results = read(folder, runs)
     for table in (tables.shares, tables.networks, tables.models, tables.expected):
         with atomic(output.with_name(f"{output.stem}_{table.__name__}.csv")) as temporary:
             table(results).to_csv(temporary, index=False, float_format="%.6g")
     plotstyle.save_png(bars_figure(results), output.with_name(f"{output.stem}_bars.png"))
-    write_text(output, render(values(results, folder), "thesis.html.j2"))
+    record = page_record(sources(folder, runs), settings)
+    write_text(output, render(values(results, folder) | {"provenance": record}, "thesis.html.j2"))
     print(f"Report on the thesis: {output}\n  {tables.headline(results)}")
 
 
@@ -111,8 +114,9 @@ def _gallery(called: pd.DataFrame, packs: Path):
     chosen = called.iloc[images.evenly_chosen(len(called), _SHOWN)]
     pictures = []
     for run, rows in chosen.groupby("run", sort=False):
-        pack = images.read_pack(packs / f"{run}.h5")
-        pictures += [pack.images[pack.index(frame)] for frame in rows["frame"]]
+        pack = images.PackFile(packs / f"{run}.h5")
+        place = row_finder(pack)
+        pictures += [pack.pictures("images", row := place(frame), row + 1)[0] for frame in rows["frame"]]
     titles = [f"{row.run}, {row.time_gyr:.1f} Gyr\n{_isophotes(row)}" for row in chosen.itertuples()]
     fig, axes = plotstyle.figure(1.25 * _SHOWN, 1.7, ncols=_SHOWN)
     plot_gallery(np.stack(pictures), titles, axes)

@@ -54,6 +54,16 @@ def read(folder: Path, runs: list[str]) -> Reproduction:
     )
 
 
+def sources(folder: Path, runs: list[str]) -> dict[str, list[Path]]:
+    """The tables that `read` reads, by what they are, as `report.results.sources`."""
+    tables = {f"classify/thesis/{name}/{variant}/*.parquet":
+              [folder / "classify" / "thesis" / name / variant / f"{run}.parquet" for run in runs]
+              for name in CLASS_SETS for variant in VARIANTS}  # fmt: skip
+    tables["label/mergers/*.parquet"] = [folder / "label" / "mergers" / f"{run}.parquet" for run in runs]
+    once = [folder / "train" / "thesis" / name / "metrics.json" for name in CLASS_SETS]
+    return {str(folder / pattern): files for pattern, files in tables.items()} | {"": once}
+
+
 def facts() -> dict:
     """What the thesis says."""
     return yaml.safe_load(_FACTS.read_text(encoding="utf-8"))
