@@ -1,13 +1,15 @@
 # galclass: from a Fortran merger to a verified candidate. `snakemake --cores all --configfile config/tiny.yaml`
 from pathlib import Path
 
-from galclass import pipeline
+from galclass import pipeline, plan
 
 configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 shell.prefix(pipeline.shell_prefix())
 # RUNS are screened, LEARNT are what the classifier learns from; each is name of the run -> row of the table of mergers.
 CONFIG, RUNS, LEARNT, MODELS = pipeline.prepare(config, workflow.overwrite_configfiles)
+# The survey of `validate_mergers` has settings and runs of its own.
+VALIDATION, VALIDATED = pipeline.validation(CONFIG)
 BASE = Path(workflow.basedir)
 
 
@@ -19,6 +21,14 @@ def code(stage):
 def fortran(program):
     """The same for a Fortran program."""
     return pipeline.fortran_digest(program, BASE)
+
+
+# Jobs that a killed driver left in the queue must not write beside ours.
+TIDY = str(BASE / "workflow/profiles/slurm/tidy.sh")
+
+onstart: shell("sh {TIDY}")
+onsuccess: shell("sh {TIDY}")
+onerror: shell("sh {TIDY}")
 
 
 wildcard_constraints:
@@ -50,4 +60,6 @@ include: "workflow/rules/classify.smk"
 include: "workflow/rules/reference.smk"
 include: "workflow/rules/verify.smk"
 include: "workflow/rules/visibility.smk"
+include: "workflow/rules/screen.smk"
+include: "workflow/rules/validate.smk"
 include: "workflow/rules/report.smk"

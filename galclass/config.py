@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 _TYPE_NAMES = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false",
                "array": "a list", "object": "a section of keys"}  # fmt: skip
 
+#: How many runs a message names.
+_RUNS_NAMED = 60
+
 _DOCUMENT_PREFACE = """\
 Every value stands in `config/config.yaml`, a section per stage, with the unit in the key. An overlay
 (`config/tiny.yaml`, `config/thesis.yaml`, your own) changes single values: `make run CONFIG=mine.yaml`, or
@@ -100,39 +103,82 @@ def read_shapes(path: Path) -> dict[str, dict]:
     return _read_design(path, "shapes", "model")
 
 
+def merger_tables(settings: dict) -> list[str]:
+    """The tables that `initial.table` names."""
+    named = settings["initial"]["table"]
+    return [named] if isinstance(named, str) else named
+
+
+def mergers(settings: dict) -> dict[str, dict]:
+    """The rows of all tables of `initial.table`, name of the run -> its row.
+
+    Raises
+    ------
+    ConfigError
+        Two tables have a run of one name.
+    """
+    rows: dict[str, dict] = {}
+    for table in merger_tables(settings):
+        more = read_mergers(resolve(table))
+        twice = sorted(rows.keys() & more.keys())
+        if twice:
+            raise ConfigError(f"{table}: run {twice[0]!r} is in another table of initial.table too; rename one of them")
+        rows |= more
+    return rows
+
+
 def selected_runs(settings: dict) -> dict[str, dict]:
-    """The rows of the merger table that `initial.runs` names, in that order."""
-    table = settings["initial"]["table"]
-    rows = read_mergers(resolve(table))
-    for run in settings["initial"]["runs"]:
-        if run not in rows:
-            raise ConfigError(
-                f"initial.runs: {run!r} is not in {table}; known runs: {', '.join(rows)}{_nearest(run, rows)}"
-            )
-    return {run: rows[run] for run in settings["initial"]["runs"]}
+    """The rows of the merger tables that `initial.runs` names or whose names its patterns fit.
+
+    Names come in the order of the list, those of a pattern in that of the tables; none comes twice.
+
+    Raises
+    ------
+    ConfigError
+        A name or pattern fits no row.
+    """
+    rows = mergers(settings)
+    return {run: rows[run] for run in _wanted(settings, "initial", rows)}
 
 
 def training_runs(settings: dict) -> dict[str, dict]:
-    """The rows of the merger table that `train.runs` names or whose names its patterns fit, in the table's order.
+    """The rows of the merger tables that `train.runs` names or whose names its patterns fit, in the tables' order.
 
     Raises
     ------
     ConfigError
         A name or pattern fits no row, or a run is both learnt from and screened.
     """
-    table = settings["initial"]["table"]
-    rows, wanted = read_mergers(resolve(table)), settings["train"]["runs"]
-    for pattern in wanted:
-        if not fnmatch.filter(rows, pattern):
-            raise ConfigError(f"train.runs: {pattern!r} fits no row of {table}; known runs: {', '.join(rows)}")
-    chosen = {run: row for run, row in rows.items() if any(fnmatch.fnmatchcase(run, pattern) for pattern in wanted)}
-    both = sorted(chosen.keys() & set(settings["initial"]["runs"]))
+    rows = mergers(settings)
+    fitting = _wanted(settings, "train", rows)
+    both = sorted(fitting.keys() & _wanted(settings, "initial", rows).keys())
     if both:
         raise ConfigError(
             f"train.runs: {both[0]!r} is also in initial.runs; what a network learns from cannot show how common "
             "rectangles are: take it out of one of them"
         )
-    return chosen
+    return {run: row for run, row in rows.items() if run in fitting}
+
+
+def _wanted(settings: dict, section: str, rows: dict[str, dict]) -> dict[str, None]:
+    """The runs that SECTION.runs stands for, each once."""
+    named = settings[section]["runs"]
+    return dict.fromkeys(run for wanted in named for run in _fitting(wanted, rows, section, settings))
+
+
+def _fitting(wanted: str, rows: dict[str, dict], section: str, settings: dict) -> list[str]:
+    """The runs of the tables that a name or pattern of SECTION.runs stands for."""
+    if wanted in rows:
+        return [wanted]
+    found = fnmatch.filter(rows, wanted)
+    if not found:
+        more = f" and {len(rows) - _RUNS_NAMED} more" if len(rows) > _RUNS_NAMED else ""
+        known = f"{', '.join(list(rows)[:_RUNS_NAMED])}{more}{_nearest(wanted, rows)}"
+        raise ConfigError(
+            f"{section}.runs: {wanted!r} is not in {', '.join(merger_tables(settings))}; known runs: {known}; patterns "
+            "such as 'grid_*' are allowed"
+        )
+    return found
 
 
 def resolve(path: str) -> Path:

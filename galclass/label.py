@@ -33,9 +33,9 @@ def run(pack: Path, settings: dict, output: Path) -> None:
     settings : dict
         The section `label` of the configuration.
     output : path
-        Table (.parquet, and .csv beside it) of one row a picture. Beside it NAME_counts says how many of each
-        label there are in each run, or for shape models NAME_models has one row a model, and
-        NAME_disagreements the pictures whose measured class is not their model's.
+        Table (.parquet, and .csv beside it) of one row a picture. How many of each label there are in each run is
+        printed. For shape models NAME_models beside it has one row a model, and NAME_disagreements the pictures whose
+        measured class is not their model's.
     """
     require_suffix(output, ".parquet")
     content = images.read_pack(pack)
@@ -45,9 +45,7 @@ def run(pack: Path, settings: dict, output: Path) -> None:
     if (table["label"] != "").any():
         print(_write_models(output, table[table["label"] != ""], record), file=sys.stderr)
     else:
-        counted = counts(table)
-        catalog.write_table(_beside(output, "counts"), counted, record)
-        print(*map(summary, counted.to_dict("records")), sep="\n", file=sys.stderr)
+        print(*map(summary, counts(table).to_dict("records")), sep="\n", file=sys.stderr)
 
 
 def measure(pack: images.Pack, settings: dict) -> pd.DataFrame:

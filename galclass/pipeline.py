@@ -1,6 +1,8 @@
 """What the Snakefile needs of the package: a checked configuration, and digests of the code of each stage."""
 
+import contextlib
 import shlex
+import sqlite3
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,10 +14,16 @@ from galclass.errors import GalclassError
 from galclass.files import write_text
 from galclass.provenance import code_digest, fortran_digest
 
-__all__ = ["code_digest", "fortran_digest", "prepare", "reference_inputs", "shell_prefix"]
+__all__ = ["code_digest", "fortran_digest", "prepare", "reference_inputs", "screened", "shell_prefix", "validation"]
 
+#: Where Snakemake keeps what it knows of a project.
+SNAKEMAKE = Path(".snakemake")
 #: The checked configuration as every command of a run reads it.
 RESOLVED = Path("results/config.yaml")
+#: The same of the survey of `validate_mergers`.
+VALIDATED = Path("results/validate/config.yaml")
+#: One log a run.
+RUN_LOGS = Path("results/logs/runs")
 
 
 def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, dict], dict[str, dict], list[dict]]:
@@ -35,6 +43,7 @@ def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, d
 
     A wrong configuration ends the program with one line, before anything runs.
     """
+    _adopt_records(SNAKEMAKE)
     try:
         for overlay in overlays:
             config.check_file(Path(overlay))
@@ -45,18 +54,22 @@ def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, d
     except GalclassError as error:
         print(f"galclass: {error}", file=sys.stderr)
         sys.exit(1)
-    _write_resolved(settings)
+    _write_settings(RESOLVED, settings)
     return settings, runs, learnt, list(models.values())
 
 
 def shell_prefix() -> str:
     """Shell code before every command: the environment Snakemake runs in also holds `galclass`.
 
-    `tee` outlives the signals that ask a whole job to stop, so that a log also holds the last words of the command.
+    `keep RUN` adds what it reads to the log of a run, which all its stages share: thousands of runs have thousands of
+    logs, not tens of thousands. It and `tee` outlive the signals that ask a whole job to stop, so that a log also holds
+    the last words of the command.
     """
     # The first words are those that a prefix of our own would replace.
-    path = f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
-    return path + """tee() (trap '' INT TERM USR1; exec tee "$@"); """
+    path = f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH GALCLASS_TIMES=1; "
+    # Round brackets only: Snakemake takes what is in others for names of its own.
+    keep = f"""keep() (mkdir -p {RUN_LOGS}; tee -a "{RUN_LOGS}/$1.log"); """
+    return path + """tee() (trap '' INT TERM USR1; exec tee "$@"); """ + keep
 
 
 def reference_inputs(settings: dict) -> list[str]:
@@ -64,8 +77,54 @@ def reference_inputs(settings: dict) -> list[str]:
     return config.reference_pictures(settings) or [str(config.ROOT / "config" / "reference" / "leda074886.yaml")]
 
 
-def _write_resolved(settings: dict) -> None:
-    """Write the configuration unless the file already says the same."""
+def screened(settings: dict) -> list[str]:
+    """The files on disk behind the snapshots that the section `screen` names."""
+    if not settings["screen"]["snapshots"]:
+        return []
+    from galclass import snapshot
+    from galclass.snapshot import archive
+
+    try:
+        return [str(file) for file in archive.holding(snapshot.find(settings["screen"]["snapshots"]))]
+    except GalclassError as error:
+        print(f"galclass: screen.snapshots: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def validation(settings: dict) -> tuple[dict, dict[str, dict]]:
+    """The settings of the survey of `validate_mergers`, written where its commands read them, and its rows by name.
+
+    They are the configuration as given with the overlay `validate.configuration` on top.
+    """
+    try:
+        overlay = config.check_file(config.resolve(settings["validate"]["configuration"]))
+        own = config.check(config.merge(settings, overlay), settings["validate"]["configuration"])
+        runs = config.selected_runs(own)
+    except GalclassError as error:
+        print(f"galclass: {error}", file=sys.stderr)
+        sys.exit(1)
+    _write_settings(VALIDATED, own)
+    return own, runs
+
+
+def _adopt_records(folder: Path) -> None:
+    """Let a project that was moved keep what Snakemake noted of it: each record carries the folder's old path.
+
+    Without, it would know nothing of changed settings, and take what was half done for finished.
+    """
+    database, here = folder / "metadata.db", str(folder.absolute())
+    if not database.is_file():
+        return
+    with contextlib.closing(sqlite3.connect(database, timeout=60)) as records, records:
+        for table in ("snakemake_metadata", "snakemake_persistence_db_settings"):
+            known = records.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+            if known and records.execute(f"SELECT 1 FROM {table} WHERE namespace != ?", (here,)).fetchone():
+                records.execute(f"UPDATE OR IGNORE {table} SET namespace = ?", (here,))
+                records.execute(f"DELETE FROM {table} WHERE namespace != ?", (here,))
+
+
+def _write_settings(path: Path, settings: dict) -> None:
+    """Write a configuration unless the file already says the same."""
     text = "# Written by the workflow; edit config/ instead.\n" + yaml.safe_dump(settings, sort_keys=False)
-    if not RESOLVED.is_file() or RESOLVED.read_text(encoding="utf-8") != text:
-        write_text(RESOLVED, text)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)

@@ -15,6 +15,7 @@ from galclass import provenance, quality
 from galclass.errors import ProgramError
 from galclass.files import require_file, write_text
 from galclass.progress import progress
+from galclass.snapshot import archive
 from galclass.units import GYR_PER_TIME
 
 #: Exit code of a merger that stopped in good order before its end, as sysexits.h's EX_TEMPFAIL.
@@ -23,8 +24,9 @@ STOPPED = 75
 #: The values of the configuration that decide what a merger does; the others decide when and how fast.
 _DECISIVE = ("end_time_gyr", "time_step_gyr", "time_step_levels", "time_step_accuracy", "softening_kpc", "snapshots",
              "solver", "force_accuracy")  # fmt: skip
+_ARCHIVE = "snapshots.tar"
 #: What a merger leaves in its folder.
-_PRODUCTS = ("snapshot_*", "checkpoint*", "energy.csv*", quality.FILE)
+_PRODUCTS = ("snapshot_*", _ARCHIVE, "checkpoint*", "energy.csv*", quality.FILE)
 #: Signals that ask a merger to stop: from a person, from Slurm, and from Slurm ahead of its time limit.
 _ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 #: Height of a shape model over its short half-axis; it matters only where a model is tilted.
@@ -49,14 +51,16 @@ def run_merger(initial: Path, program: Path, settings: dict, threads: int, outpu
     threads : int
         OpenMP threads; the snapshots have the same bytes for any number of them.
     output : path
-        Folder for snapshot_000.dat ..., energy.csv, quality.csv (written last), merger.nml and provenance.json.
+        Folder for snapshot_000.dat ... (in snapshots.tar if `archive` is set), energy.csv, quality.csv (written last),
+        merger.nml and provenance.json.
 
     Returns
     -------
     bool
         Whether the run is complete; if not, it was asked to stop, and the same call continues it.
     """
-    record = provenance.record("simulate", [require_file(initial), require_file(program)], settings)
+    lasting = {key: settings[key] for key in (*_DECISIVE, "gates")}
+    record = provenance.record("simulate", [require_file(initial), require_file(program)], lasting)
     output.mkdir(parents=True, exist_ok=True)
     with _alone(output) as lock:
         _clear_other_run(output, record)
@@ -67,6 +71,10 @@ def run_merger(initial: Path, program: Path, settings: dict, threads: int, outpu
             write_text(output / "merger.nml", merger_namelist(initial, output, settings, threads))
             if not _evolve(program, output / "merger.nml", lock):
                 return False
+        for left in output.glob("checkpoint*"):  # of a merger that was killed at its very end
+            left.unlink(missing_ok=True)
+        if settings["archive"]:
+            _put_away(output, settings["snapshots"])
         verdicts = quality.judge(output / "energy.csv", settings["gates"])
         quality.write(output, verdicts)
     failed = quality.failures(verdicts)
@@ -101,9 +109,30 @@ def _change(recorded: Path, record: dict) -> str:
 
 def _is_complete(output: Path, snapshots: int) -> bool:
     """Whether the folder holds a whole run: its log, which is named last, and every snapshot, all of one size."""
-    files = [output / f"snapshot_{number:03d}.dat" for number in range(snapshots + 1)]
-    there = (output / "energy.csv").is_file() and all(file.is_file() for file in files)
-    return there and len({file.stat().st_size for file in files}) == 1
+    if not (output / "energy.csv").is_file():
+        return False
+    files = _snapshots(output, snapshots)
+    there = all(file.is_file() for file in files) and len({file.stat().st_size for file in files}) == 1
+    return there or _is_archived(output, snapshots)
+
+
+def _snapshots(output: Path, snapshots: int) -> list[Path]:
+    return [output / f"snapshot_{number:03d}.dat" for number in range(snapshots + 1)]
+
+
+def _is_archived(output: Path, snapshots: int) -> bool:
+    """Whether every snapshot is in the archive, which was whole when it got its name."""
+    path = output / _ARCHIVE
+    wanted = [path / file.name for file in _snapshots(output, snapshots)]
+    return path.is_file() and archive.members(path) == wanted
+
+
+def _put_away(output: Path, snapshots: int) -> None:
+    """Put the snapshots into one file; what a killed call has left of them beside it goes."""
+    if not _is_archived(output, snapshots):
+        archive.write(output / _ARCHIVE, _snapshots(output, snapshots))
+    for file in _snapshots(output, snapshots):
+        file.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -121,6 +150,9 @@ def _alone(folder: Path) -> Iterator[int]:
         except OSError:
             pass  # a file system without locks
         yield lock.fileno()
+    # Whoever waits for it finds the run complete; a run that stopped before its end keeps it.
+    if (folder / quality.FILE).is_file():
+        (folder / ".lock").unlink(missing_ok=True)
 
 
 def _evolve(program: Path, namelist: Path, lock: int) -> bool:

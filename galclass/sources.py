@@ -6,6 +6,7 @@ not; the compiled extension carries one, so that a stale build is noticed. CMake
 """
 
 import ast
+import functools
 import hashlib
 import re
 import sys
@@ -114,9 +115,14 @@ def _module_files(module: str, root: Path) -> list[Path]:
 
 def _imports(path: Path, root: Path) -> set[str]:
     """Dotted names of `galclass` things that a file imports; some may be functions, not modules."""
-    package = path.relative_to(root).parent.parts
+    return _imported(path.read_text(encoding="utf-8"), path.relative_to(root).parent.parts)
+
+
+@functools.cache
+def _imported(code: str, package: tuple[str, ...]) -> set[str]:
+    """The same of the code of a file of a package; many stages share it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -127,6 +133,7 @@ def _imports(path: Path, root: Path) -> set[str]:
     return {name for name in names if name.split(".")[0] == "galclass"}
 
 
+@functools.cache
 def strip_python(text: str) -> str:
     """The syntax tree of Python code without docstrings, as text: comments and layout are gone."""
     tree = ast.parse(text)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from galclass import config, images
+from galclass.cli.common import of_runs
 from galclass.snapshot import Snapshot, write
 
 PROGRAM = Path(sys.executable).with_name("galclass")
@@ -64,6 +65,15 @@ def test_help_answers_at_once():
         "verify",
         "report",
         "doctor",
+        "design",
+        "plan",
+        "status",
+        "trace",
+        "crate",
+        "screen",
+        "snapshot show",
+        "snapshot convert",
+        "validate",
     ],
 )
 def test_every_verb_explains_itself(verb):
@@ -124,7 +134,7 @@ def test_nan_position_is_named(tmp_path):
 def test_check_says_what_would_run(tmp_path):
     done = galclass("check", config.ROOT / "config" / "tiny.yaml")
     assert done.returncode == 0
-    assert "runs box, oval, 504 frames each" in done.stdout  # 21 snapshots of 24 views
+    assert "2 runs (box, oval), 504 frames each" in done.stdout  # 21 snapshots of 24 views
     (tmp_path / "mine.yaml").write_text("render: {pixels: [")
     assert "mine.yaml: line 1: not readable as YAML" in one_line(galclass("check", tmp_path / "mine.yaml"))
     assert "no such file" in one_line(galclass("check", tmp_path / "none.yaml"))
@@ -134,10 +144,9 @@ def test_check_says_what_would_run(tmp_path):
     assert "allowed is less than outer_effective_radii, 2.5" in one_line(galclass("check", tmp_path / "mine.yaml"))
 
 
-def test_unknown_run_names_the_known_ones():
+def test_unknown_run_names_its_table():
     line = one_line(galclass("initial", "bocks", "-o", "x.dat"))
-    assert "bocks" in line
-    assert "box" in line
+    assert "bocks: no such run in config/mergers.tsv" in line
 
 
 def test_wrong_usage_is_code_2(galaxy):
@@ -214,3 +223,10 @@ def test_doctor_says_what_is_missing(monkeypatch):
     assert "module load" in text
     assert not findings["OpenMP"][0]
     assert not doctor.run()
+
+
+def test_a_folder_stands_for_the_files_of_the_runs(tmp_path):
+    """Not for all that lies in it: runs that are learnt from, or of an older configuration, are there too."""
+    (tmp_path / "old.h5").write_bytes(b"x")
+    found = of_runs([tmp_path, Path("shapes.h5")], ["b", "a"], ".h5")
+    assert found == [tmp_path / "b.h5", tmp_path / "a.h5", Path("shapes.h5")]

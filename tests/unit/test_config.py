@@ -155,6 +155,23 @@ def test_unknown_run_is_named(overlay):
         config.selected_runs(settings)
 
 
+def test_patterns_name_the_runs_to_screen():
+    settings = config.load()
+    settings["initial"]["runs"] = ["oval", "survey_4[12]", "box", "survey_42"]
+    assert list(config.selected_runs(settings)) == ["oval", "survey_41", "survey_42", "box"]
+
+
+def test_a_message_does_not_name_thousands_of_runs(tmp_path):
+    header, row = (config.ROOT / "config" / "mergers.tsv").read_text().splitlines()[:2]
+    rows = [row.replace("box", f"grid_{number}", 1) for number in range(1000)]
+    (tmp_path / "grid.tsv").write_text("\n".join([header, *rows]))
+    settings = config.load()
+    settings["initial"] |= {"table": str(tmp_path / "grid.tsv"), "runs": ["grid_x*"]}
+    with pytest.raises(ConfigError, match="grid_0, grid_1, .* and 940 more") as error:
+        config.selected_runs(settings)
+    assert len(str(error.value)) < 1000
+
+
 def test_shape_table_is_that_of_the_thesis():
     """36 models of each class, with axis ratios from 0.4 to 1."""
     rows = list(config.read_shapes(config.ROOT / "config" / "shapes.tsv").values())
@@ -178,7 +195,7 @@ def test_patterns_name_the_runs_to_learn_from():
 @pytest.mark.parametrize(
     ("runs", "message"),
     [
-        (["survey_x*"], "train.runs: 'survey_x\\*' fits no row"),
+        (["survey_x*"], "train.runs: 'survey_x\\*' is not in config/mergers.tsv"),
         (["b?x"], "train.runs: 'box' is also in initial.runs"),
     ],
 )

@@ -142,7 +142,7 @@ def test_frames_are_labelled_by_their_deep_pictures_whatever_the_noise(merger, t
 
 def test_share_of_rectangles_has_the_interval_of_the_snapshots(merger, tmp_path):
     label.run(merger, SETTINGS, tmp_path / "box.parquet")
-    counted = catalog.read_table(tmp_path / "box_counts.parquet").iloc[0]
+    counted = label.counts(catalog.read_table(tmp_path / "box.parquet")).iloc[0]
     assert (counted["frames"], counted["rectangle"], counted["oval"]) == (12, 2, 10)
     expected = clustered_interval(np.array([0, 0, 2]), np.array([4, 4, 4]))
     assert (counted["low"], counted["high"]) == pytest.approx(expected)

@@ -15,11 +15,13 @@ import pytest
 
 from galclass import config, quality, simulate, snapshot
 from galclass.errors import InputError, ProgramError
+from galclass.snapshot import archive
 from galclass.units import GYR_PER_TIME
 
 SETTINGS = {
     "end_time_gyr": 2.0, "time_step_gyr": 0.003, "time_step_levels": 0, "time_step_accuracy": 0.025,
-    "softening_kpc": 0.1, "snapshots": 20, "solver": "direct_double", "force_accuracy": 0.01, "checkpoint_minutes": 10,
+    "softening_kpc": 0.1, "snapshots": 20, "solver": "direct_double", "force_accuracy": 0.01, "archive": False,
+    "checkpoint_minutes": 10,
     "wall_time_minutes": 0, "gates": {"energy": 0.005, "momentum": 0.001, "centre_of_mass": 0.01},
 }  # fmt: skip
 #: A run of 200 steps that takes no time.
@@ -88,6 +90,33 @@ def test_merger_runs_to_the_time_asked(programs, pair, tmp_path, capfd):
     assert str(pair) in record["inputs"]
     assert capfd.readouterr().out.endswith("/out passes its quality gates\n")
     assert quality.failures(quality.read(tmp_path / "out")) == ""
+
+
+def test_snapshots_of_a_finished_run_are_put_into_one_file(programs, pair, tmp_path, capfd):
+    """The same bytes as without, in few files, and no lock left behind."""
+    for name, archived in (("loose", False), ("one", True)):
+        assert simulate.run_merger(pair, programs / "merger", SHORT | {"archive": archived}, 1, tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == ["energy.csv", "merger.nml", "provenance.json", "quality.csv", "snapshots.tar"]
+    packed = archive.members(tmp_path / "one" / "snapshots.tar")
+    assert {path.name: archive.read_bytes(path) for path in packed} == snapshots(tmp_path / "loose")
+    assert simulate.run_merger(pair, programs / "merger", SHORT | {"archive": True}, 1, tmp_path / "one")
+    assert "is complete already" in capfd.readouterr().out
+
+
+def test_a_run_killed_while_its_snapshots_are_put_away_is_complete(programs, pair, tmp_path, capfd):
+    """Whatever was left: the loose files and no archive yet, or an archive and some of the files."""
+    settings, out = SHORT | {"archive": True}, tmp_path / "out"
+    simulate.run_merger(pair, programs / "merger", SHORT, 1, out)
+    expected = snapshots(out)
+    for keep in (3, 2, 0):
+        for name, content in list(expected.items())[:keep]:
+            (out / name).write_bytes(content)
+        simulate.run_merger(pair, programs / "merger", settings, 1, out)
+        assert snapshots(out) == {}
+        packed = {path.name: archive.read_bytes(path) for path in archive.members(out / "snapshots.tar")}
+        assert packed == expected
+    assert "continuing" not in capfd.readouterr().out
 
 
 def test_a_run_that_fails_its_gates_is_marked_and_kept(programs, pair, tmp_path, capfd):

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
-from galclass import catalog, images, snapshot
+from galclass import catalog, images, snapshot, visibility
+from galclass.snapshot import archive
 
 pytestmark = pytest.mark.slow
 
@@ -35,10 +36,9 @@ def galclass(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 def test_every_stage_wrote_its_results(finished):
     results = finished.folder / "results"
-    assert len(list((results / "simulate" / "mergers" / "box").glob("snapshot_*.dat"))) == 4
-    assert snapshot.read(results / "simulate" / "mergers" / "box" / "snapshot_003.dat").time == pytest.approx(
-        0.5 / 0.97779, rel=1e-4
-    )
+    found = snapshot.find([results / "simulate" / "mergers" / "box"])
+    assert [path.name for path in found] == [f"snapshot_{number:03d}.dat" for number in range(4)]
+    assert snapshot.read(found[-1]).time == pytest.approx(0.5 / 0.97779, rel=1e-4)
     pack = images.read_pack(results / "render" / "mergers" / "box.h5")
     assert pack.images.shape == (4 * 3, 32, 32)
     table = catalog.read_table(results / "classify" / "box.parquet")
@@ -63,17 +63,31 @@ def test_candidates_are_held_against_chance(finished):
 def test_every_snapshot_was_seen_from_all_over_the_sky(finished):
     folder = finished.folder / "results" / "visibility"
     for run in ("box", "oval"):
-        directions, times = (catalog.read_table(folder / f"{run}{part}.parquet") for part in ("", "_times"))
-        assert len(times) == 4
+        directions = catalog.read_table(folder / f"{run}.parquet")
+        assert len(visibility.times(directions)) == 4
         assert (directions.groupby("snapshot").size() == 8).all() and len(directions) == 4 * 8
+
+
+def test_a_run_is_few_files(finished):
+    """Twenty at most, or thousands of runs are more files than a shared file system bears."""
+    files = [path for path in (finished.folder / "results").rglob("*") if path.is_file()]
+    for run in ("box", "oval"):
+        own = [path for path in files if path.stem == run or path.parent.name == run]
+        assert 15 < len(own) <= 20, sorted(map(str, own))
+    log = (finished.folder / "results" / "logs" / "runs" / "box.log").read_text()
+    took = re.findall(r"^took: (\w+) box [\d.]+ s, [\d.]+ core s, \d+ MB$", log, re.MULTILINE)
+    assert set(took) == {"initial", "simulate_merger", "render", "render_film", "label", "classify", "visibility"}
 
 
 @pytest.mark.parametrize("name", ["index.html", "candidates.html"])
 def test_pages_need_nothing_else(finished, name):
-    """Pictures and scripts are in the page, and what it links to is there."""
+    """Scripts and pictures are in the page, or pictures beside it, and what it links to is there."""
     folder = finished.folder / "results" / "report"
     page = (folder / name).read_text()
-    assert set(re.findall(r"""(?:src\s*=|url\()\s*["']?([^"'>]{1,9})""", page)) == {"data:imag"}
+    sources = re.findall(r"""(?:\bsrc\s*=\s*["']|\burl\(\s*["']?)([^"')]+)""", page)
+    assert any(source.startswith("data:image/") for source in sources)
+    for source in sources:
+        assert source.startswith("data:image/") or (folder / source).is_file(), source[:80]
     links = [link.partition("#") for link in re.findall(r'href="([^"]*)"', page)]
     assert links
     for file, _, place in links:
@@ -230,7 +244,8 @@ def test_killed_flow_goes_on_to_the_same_bytes(finished, tmp_path):
         (tmp_path / "results" / name).parent.mkdir(parents=True)
         shutil.copy2(finished.folder / "results" / name, tmp_path / "results" / name)
     (tmp_path / "long.yaml").write_text(
-        "initial: {runs: [box]}\nsimulate: {time_step_gyr: 5.0e-5, checkpoint_minutes: 0.002, threads: 1}"
+        "initial: {runs: [box]}\n"
+        "simulate: {time_step_gyr: 5.0e-5, checkpoint_minutes: 0.002, threads: 1, archive: false}"
     )
     overlays = [finished.folder / "tests" / "workflow" / "micro.yaml", "long.yaml"]
     command = [Path(sys.executable).with_name("snakemake"), "--cores", "1", "--until", "simulate_merger", "--directory",
@@ -246,7 +261,7 @@ def test_killed_flow_goes_on_to_the_same_bytes(finished, tmp_path):
     assert not (output / "energy.csv").exists()
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "merger: continuing at step" in (tmp_path / "results" / "logs" / "simulate" / "box.log").read_text()
+    assert "merger: continuing at step" in (tmp_path / "results" / "logs" / "runs" / "box.log").read_text()
     done = galclass(tmp_path, "simulate", "merger", "results/initial/box.dat", "--program", "results/bin/merger",
                     "-o", "undisturbed", "-c", "results/config.yaml")  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -256,14 +271,13 @@ def test_killed_flow_goes_on_to_the_same_bytes(finished, tmp_path):
 
 def test_damaged_snapshot_stops_its_run_only(finished):
     """A truncated snapshot is named in one line, and what other runs have finished stays."""
-    path = finished.folder / "results" / "simulate" / "mergers" / "oval" / "snapshot_002.dat"
-    whole, kept = path.read_bytes(), finished.folder / "results" / "render" / "mergers" / "box.h5"
+    kept, loose = finished.folder / "results" / "render" / "mergers" / "box.h5", finished.folder / "loose"
     before = kept.read_bytes()
-    path.write_bytes(whole[:1000])
-    try:
-        done = galclass(finished.folder, "render", "results/simulate/mergers/oval", "--views", "3", "-o", "broken.h5")
-    finally:
-        path.write_bytes(whole)
+    loose.mkdir()
+    for path in archive.members(finished.folder / "results" / "simulate" / "mergers" / "oval" / "snapshots.tar"):
+        (loose / path.name).write_bytes(archive.read_bytes(path))
+    (loose / "snapshot_002.dat").write_bytes((loose / "snapshot_002.dat").read_bytes()[:1000])
+    done = galclass(finished.folder, "render", "loose", "--views", "3", "-o", "broken.h5")
     assert done.returncode == 1
     assert "snapshot_002.dat" in done.stderr
     assert "Traceback" not in done.stderr

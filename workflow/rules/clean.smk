@@ -6,5 +6,5 @@ rule clean:
         code=code("clean"),
         settings=CONFIG["clean"],
     log: "results/logs/clean/{run}.log",
-    benchmark: "results/benchmarks/clean/{run}.tsv"
+    resources: runtime=60, mem_mb=3000
     shell: "galclass clean {input} -o {output} -c results/config.yaml 2>&1 | tee {log}"

@@ -3,5 +3,5 @@ rule compile:
     output: "results/bin/{program}",
     params: code=lambda wildcards: fortran(wildcards.program),
     log: "results/logs/compile/{program}.log",
-    benchmark: "results/benchmarks/compile/{program}.tsv"
+    resources: runtime=15, mem_mb=2000
     shell: "galclass compile {wildcards.program} -o {output} 2>&1 | tee {log}"

@@ -1,13 +1,13 @@
 rule label:
     message: "Measuring the shape of every frame of run {wildcards.run}"
+    group: "merger"
     input: "results/render/mergers/{run}.h5",
     output: "results/label/mergers/{run}.parquet",
     params:
         code=code("label"),
         settings=CONFIG["label"],
-    log: "results/logs/label/{run}.log",
-    benchmark: "results/benchmarks/label/{run}.tsv"
-    shell: "galclass label {input} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    resources: runtime=60, mem_mb=2000
+    shell: "galclass label {input} -o {output} -c results/config.yaml 2>&1 | keep {wildcards.run}"
 
 
 rule label_shapes:
@@ -18,5 +18,5 @@ rule label_shapes:
         code=code("label"),
         settings=CONFIG["label"],
     log: "results/logs/label_shapes.log",
-    benchmark: "results/benchmarks/label_shapes.tsv"
+    resources: runtime=60, mem_mb=2000
     shell: "galclass label {input} -o {output} -c results/config.yaml 2>&1 | tee {log}"

@@ -3,7 +3,7 @@ rule reference:
     input:
         pipeline.reference_inputs(CONFIG["reference"]),
         **TELESCOPE,
-    output: directory("results/reference"),
+    output: "results/reference/reference.json",
     params:
         code=code("reference"),
         settings=CONFIG["reference"],
@@ -12,5 +12,5 @@ rule reference:
         seed=CONFIG["render"]["seed"],
         telescope=CONFIG["render"]["telescope"]["preset"],
     log: "results/logs/reference.log",
-    benchmark: "results/benchmarks/reference.tsv"
-    shell: "galclass reference -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    resources: runtime=10, mem_mb=2000
+    shell: "galclass reference -o results/reference -c results/config.yaml 2>&1 | tee {log}"

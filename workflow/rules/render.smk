@@ -6,6 +6,7 @@ if CONFIG["render"]["telescope"]["background"]:
 
 rule render:
     message: "Rendering run {wildcards.run}"
+    group: "merger"
     input:
         "results/simulate/mergers/{run}/quality.csv",
         **TELESCOPE,
@@ -13,13 +14,13 @@ rule render:
     params:
         code=code("render"),
         settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("film", "shapes"))},
-    log: "results/logs/render/{run}.log",
-    benchmark: "results/benchmarks/render/{run}.tsv"
-    shell: "galclass render results/simulate/mergers/{wildcards.run} --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    resources: runtime=30, mem_mb=3000
+    shell: "galclass render results/simulate/mergers/{wildcards.run} --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | keep {wildcards.run}"
 
 
 rule render_film:
     message: "Rendering the film of run {wildcards.run}"
+    group: "merger"
     input:
         "results/simulate/mergers/{run}/quality.csv",
         **TELESCOPE,
@@ -27,21 +28,20 @@ rule render_film:
     params:
         code=code("render"),
         settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("views", "field", "shapes"))},
-    log: "results/logs/render_film/{run}.log",
-    benchmark: "results/benchmarks/render_film/{run}.tsv"
-    shell: "galclass render results/simulate/mergers/{wildcards.run} --film --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    resources: runtime=10, mem_mb=2000
+    shell: "galclass render results/simulate/mergers/{wildcards.run} --film --run {wildcards.run} -o {output} -c results/config.yaml 2>&1 | keep {wildcards.run}"
 
 
 rule render_shapes:
     message: "Rendering the labelled shape models"
     input:
-        "results/simulate/shapes",
+        "results/simulate/shapes/provenance.json",
         **TELESCOPE,
     output: "results/render/shapes.h5",
     params:
         code=code("render"),
         settings={key: value for key, value in CONFIG["render"].items() if not key.startswith(("film", "views"))},
     log: "results/logs/render_shapes.log",
-    benchmark: "results/benchmarks/render_shapes.tsv"
     threads: 2
-    shell: "galclass render {input[0]} --shapes -o {output} -c results/config.yaml 2>&1 | tee {log}"
+    resources: runtime=60, mem_mb=4000
+    shell: "galclass render results/simulate/shapes --shapes -o {output} -c results/config.yaml 2>&1 | tee {log}"

@@ -1,7 +1,7 @@
 rule report:
     message: "Writing the report"
     input:
-        templates=[BASE / f"workflow/report/{name}.html.j2" for name in ("index", "candidates", "base", "parts")],
+        templates=[BASE / f"workflow/report/{name}.html.j2" for name in ("index", "candidates", "gallery", "base", "parts")],
         thesis=BASE / "workflow/report/thesis.yaml",
         quality=expand("results/simulate/mergers/{run}/quality.csv", run=RUNS),
         films=expand("results/render/film/{run}.h5", run=RUNS),
@@ -9,12 +9,12 @@ rule report:
         shapes="results/render/shapes.h5",
         labels="results/label/shapes.parquet",
         measured=expand("results/label/mergers/{run}.parquet", run=RUNS),
-        network="results/train/network",
+        network="results/train/network/card.json",
         tables=expand("results/classify/{run}.parquet", run=RUNS),
         candidates="results/verify/candidates.parquet",
         profiles="results/verify/profiles.parquet",
-        visibility=expand("results/visibility/{run}.parquet", run=RUNS),
-        reference="results/reference",
+        visibility=expand("results/visibility/{run}.{kind}", run=RUNS, kind=["parquet", "json"]),
+        reference="results/reference/reference.json",
     output:
         page="results/report/index.html",
         candidates="results/report/candidates.html",
@@ -22,7 +22,7 @@ rule report:
         code=code("report"),
         settings={"report": CONFIG["report"], "train": {key: value for key, value in CONFIG["train"].items() if key != "thesis"}},
     log: "results/logs/report.log",
-    benchmark: "results/benchmarks/report.tsv"
+    resources: runtime=60, mem_mb=8000
     shell: "galclass report results -o {output.page} -c results/config.yaml 2>&1 | tee {log}"
 
 
@@ -36,11 +36,11 @@ rule report_thesis:
         packs=expand("results/render/mergers/{run}.h5", run=RUNS),
         cleaned=expand("results/clean/{run}.h5", run=RUNS),
         measured=expand("results/label/mergers/{run}.parquet", run=RUNS),
-        networks=expand("results/train/thesis/{classes}", classes=THESIS_CLASSES),
+        networks=expand("results/train/thesis/{classes}/card.json", classes=THESIS_CLASSES),
         tables=expand("results/classify/thesis/{classes}/{variant}/{run}.parquet",
                       classes=THESIS_CLASSES, variant=THESIS_PACKS, run=RUNS),
     output: "results/report/thesis.html",
     params: code=code("report"),
     log: "results/logs/report_thesis.log",
-    benchmark: "results/benchmarks/report_thesis.tsv"
+    resources: runtime=60, mem_mb=8000
     shell: "galclass report results --thesis -o {output} -c results/config.yaml 2>&1 | tee {log}"

@@ -1,5 +1,9 @@
+RATES = plan.read_rates()
+
+
 rule simulate_merger:
     message: "Simulating run {wildcards.run}"
+    group: "merger"
     input:
         program="results/bin/merger",
         initial="results/initial/{run}.dat",
@@ -8,25 +12,27 @@ rule simulate_merger:
     params:
         code=code("simulate"),
         settings={key: value for key, value in CONFIG["simulate"].items()
-                  if key not in ("shapes", "threads", "checkpoint_minutes", "wall_time_minutes")},
-    log: "results/logs/simulate/{run}.log",
-    benchmark: "results/benchmarks/simulate/{run}.tsv"
+                  if key not in ("shapes", "archive", "threads", "checkpoint_minutes", "wall_time_minutes")},
     threads: CONFIG["simulate"]["threads"]
+    resources:
+        # An attempt after one that ran out of time asks for more.
+        runtime=lambda wildcards, attempt: attempt * plan.simulation_minutes(CONFIG, {**RUNS, **LEARNT}[wildcards.run], RATES),
+        mem_mb=4000,
     shell:
         "galclass simulate merger {input.initial} --program {input.program} --threads {threads}"
-        " -o results/simulate/mergers/{wildcards.run} -c results/config.yaml 2>&1 | tee {log}"
+        " -o results/simulate/mergers/{wildcards.run} -c results/config.yaml 2>&1 | keep {wildcards.run}"
 
 
 rule simulate_shapes:
     message: "Making the labelled shape models"
     input:
         program="results/bin/shape",
-    output: directory("results/simulate/shapes"),
+    output: "results/simulate/shapes/provenance.json",
     params:
         code=code("simulate"),
         particles=CONFIG["simulate"]["shapes"]["particles"],
         models=MODELS,
     log: "results/logs/simulate_shapes.log",
-    benchmark: "results/benchmarks/simulate_shapes.tsv"
+    resources: runtime=30, mem_mb=2000
     shell:
-        "galclass simulate shapes --program {input.program} -o {output} -c results/config.yaml 2>&1 | tee {log}"
+        "galclass simulate shapes --program {input.program} -o results/simulate/shapes -c results/config.yaml 2>&1 | tee {log}"

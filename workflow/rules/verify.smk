@@ -3,8 +3,8 @@ rule verify:
     input:
         packs=expand("results/render/mergers/{run}.h5", run=RUNS),
         tables=expand("results/classify/{run}.parquet", run=RUNS),
-        reference="results/reference",
-        network="results/train/network",
+        reference="results/reference/reference.json",
+        network="results/train/network/card.json",
     output:
         table="results/verify/candidates.parquet",
         fits="results/verify/candidates.fits",
@@ -15,7 +15,7 @@ rule verify:
         settings=CONFIG["verify"],
     threads: workflow.cores
     log: "results/logs/verify.log",
-    benchmark: "results/benchmarks/verify.tsv"
+    resources: runtime=120, mem_mb=8000
     shell:
-        "galclass verify {input.packs} --classified results/classify --reference {input.reference}"
-        " --network {input.network} -o {output.table} -c results/config.yaml 2>&1 | tee {log}"
+        "galclass verify results/render/mergers --classified results/classify --reference results/reference"
+        " --network results/train/network -o {output.table} -c results/config.yaml 2>&1 | tee {log}"
