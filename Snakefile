@@ -8,9 +8,10 @@ configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 shell.prefix(pipeline.shell_prefix())
 # RUNS are screened, LEARNT are what the classifier learns from; each is name of the run -> row of the table of mergers.
 CONFIG, RUNS, LEARNT, MODELS = pipeline.prepare(config, workflow.overwrite_configfiles)
+ROWS = RUNS | LEARNT
 # The survey of `validate_mergers` has settings and runs of its own.
 VALIDATION, VALIDATED = pipeline.validation(CONFIG)
-BASE = Path(workflow.basedir)
+BASE = pipeline.nearby(Path(workflow.basedir))
 
 
 def code(stage):

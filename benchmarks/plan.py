@@ -1,18 +1,13 @@
-"""What jobs cost a unit, for `galclass plan`: fitted to small projects that are run here, or to finished ones.
+"""What jobs cost a unit, for `galclass plan`, fitted to finished projects by what their commands took in their logs.
 
-`python benchmarks/plan.py --write` runs three small projects in a folder of its own (a quarter of an hour of one core)
-and writes config/rates.yaml. `python benchmarks/plan.py PROJECT ... --write` takes finished projects instead, with what
-their commands took in their logs. `--check PROJECT` says what the rates as they are foretell of a finished project,
-over what it took.
+`python benchmarks/plan.py PROJECT ...` (folders with results/, best of different sizes) fits; with `--write` it writes
+config/rates.yaml. What none of them has finished keeps its price. `python benchmarks/plan.py --check PROJECT` says what
+the rates as they are foretell of a finished project, over what it took.
 """
 
 import argparse
 import json
-import os
 import platform
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +21,7 @@ from galclass.files import write_text
 TERMS = {
     "initial": (("job", "particles"), ("particles", "job"), ("job", "particles")),
     "simulate_merger": (("job", "particle_steps"), ("job", "particle_snapshots"), ("job", "particles")),
-    "render": (("job", "star_snapshots", "pixels"),
-        ("pixels", "sheet_pixels"), ("job", "pixels", "stars")),
+    "render": (("job", "star_snapshots", "pixels"), ("pixels", "sheet_pixels"), ("job", "pixels", "stars")),
     "render_film": (("job", "film_stars", "snapshots"), ("film_pixels", "job"), ("job", "film_stars")),
     "label": (("job", "frames"), ("frames", "job"), ("job", "pixels")),
     "classify": (("job",), ("frames", "job"), ("job", "pixels")),
@@ -35,8 +29,7 @@ TERMS = {
     "compile merger": (("job",), ("job",), ("job",)),
     "compile shape": (("job",), ("job",), ("job",)),
     "simulate_shapes": (("job", "particles"), ("particles", "models"), ("job",)),
-    "render_shapes": (("job", "particles", "frames"),
-        ("pixels", "frames", "sheet_pixels"), ("job", "pixels")),
+    "render_shapes": (("job", "particles", "frames"), ("pixels", "frames", "sheet_pixels"), ("job", "pixels")),
     "label shapes": (("job", "frames"), ("frames", "models"), ("job", "pixels")),
     "train": (("job", "trained", "observed"), ("job", "members"), ("job", "observed")),
     "reference": (("job",), ("job",), ("job",)),
@@ -49,17 +42,6 @@ KNOWN = {"render": {"star_frames": 5.1e-9}, "render_shapes": {"star_frames": 5.1
          "visibility": {"star_directions": 5.1e-9}, "classify": {"member_frames": 1.7e-4},
          "verify": {"screened": 3.3e-4}}  # fmt: skip
 WHAT = ("core_s", "bytes", "memory_mb")
-_SMALL = {
-    "initial": {"disc_particles": 8000, "halo_particles": 12000},
-    "simulate": {"end_time_gyr": 1.0, "time_step_gyr": 0.012, "time_step_accuracy": 0.1, "softening_kpc": 0.15,
-                 "snapshots": 10, "threads": 1, "shapes": {"particles": 20000}},
-    "render": {"views": 12},
-    "train": {"runs": ["survey_03", "survey_06", "survey_41"], "frames_per_run": 100, "members": 1, "observations": 2,
-              "epochs": 10, "batch_size": 50},
-    "verify": {"candidates": 20, "null_frames": 60, "ovals": 20},
-    "visibility": {"directions": 24},
-    "report": {"candidates": 2},
-}  # fmt: skip
 
 
 def measured(project: Path) -> list[tuple[str, dict, dict]]:
@@ -95,26 +77,21 @@ def _cost(job: status.Took | None, size: int) -> dict[str, float]:
     return {"core_s": job.core_seconds, "memory_mb": job.memory_mb, "bytes": size or np.nan}
 
 
-def fit(jobs: list[tuple[str, dict, dict]]) -> dict:
-    """What every unit costs, none less than nothing, so that the relative errors are least."""
-    return {
-        stage: {
-            what: _fit_one(
-                [(size, cost[what]) for name, size, cost in jobs if name == stage],
-                terms,
-                KNOWN.get(stage, {}) if what == "core_s" else {},
-            )
-            for what, terms in zip(WHAT, TERMS[stage], strict=True)
-        }
-        for stage in TERMS
-    }
+def fit(jobs: list[tuple[str, dict, dict]], before: dict) -> dict:
+    """What every unit costs, none less than nothing, so that the relative errors are least; else as `before`."""
+    found = {stage: {} for stage in TERMS}
+    for stage in TERMS:
+        for what, terms in zip(WHAT, TERMS[stage], strict=True):
+            samples = [(size, cost[what]) for name, size, cost in jobs if name == stage and cost[what] > 0]
+            known = KNOWN.get(stage, {}) if what == "core_s" else {}
+            found[stage][what] = _fit_one(samples, terms, known) if samples else before[stage][what]
+    return found
 
 
 def _fit_one(samples: list[tuple[dict, float]], terms: tuple[str, ...], known: dict[str, float]) -> dict[str, float]:
     """The prices of some units beside those that are known, from sizes and costs."""
-    usable = [(size, cost) for size, cost in samples if np.isfinite(cost) and cost > 0]
-    matrix = np.array([[size[term] / cost for term in terms] for size, cost in usable])
-    rest = [1.0 - sum(price * size[unit] for unit, price in known.items()) / cost for size, cost in usable]
+    matrix = np.array([[size[term] / cost for term in terms] for size, cost in samples])
+    rest = [1.0 - sum(price * size[unit] for unit, price in known.items()) / cost for size, cost in samples]
     scale = np.maximum(matrix.max(axis=0), 1e-300)
     prices = nnls(matrix / scale, np.maximum(rest, 0.0))[0] / scale
     found = {term: float(f"{price:.3g}") for term, price in zip(terms, prices, strict=True) if price > 0}
@@ -134,19 +111,6 @@ def ratios(jobs: list[tuple[str, dict, dict]], rates: dict) -> dict[str, dict[st
     return found
 
 
-def small_projects(folder: Path) -> list[Path]:
-    """Run three small projects: one of almost no particles, one of some, and that of `make run`."""
-    overlays = [config.ROOT / "tests/workflow/micro.yaml", folder / "small.yaml", config.ROOT / "config/tiny.yaml"]
-    write_text(overlays[1], yaml.safe_dump(_SMALL))
-    for overlay in overlays:
-        place = folder / overlay.stem
-        place.mkdir()
-        where = ["--snakefile", str(config.ROOT / "Snakefile"), "--directory", str(place)]
-        command = ["snakemake", *where, "--cores", "1", "--configfile", str(overlay)]
-        subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=sys.stderr)
-    return [folder / overlay.stem for overlay in overlays]
-
-
 def machine() -> str:
     """The kind of processor, without a name or a date."""
     models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -156,20 +120,20 @@ def machine() -> str:
 
 def main() -> None:
     """Fit, and say or write what was found."""
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("projects", nargs="*", type=Path, help="finished projects (folders with results/)")
     options.add_argument("--write", action="store_true", help="write config/rates.yaml")
     options.add_argument("--check", type=Path, help="a finished project to foretell")
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
+    if bool(given.projects) == bool(given.check):
+        options.error("give finished projects to fit to, or one to --check")
+    before = plan.read_rates()
     if given.check:
-        rates = yaml.safe_load(plan.RATES.read_text(encoding="utf-8"))
-        answer = ratios(measured(given.check), rates)
+        answer = ratios(measured(given.check), before)
     else:
-        with tempfile.TemporaryDirectory() as scratch:
-            projects = given.projects or small_projects(Path(scratch))
-            jobs = [job for project in projects for job in measured(project)]
-        rates = {"measured": {"machine": machine(), "by": "benchmarks/plan.py"}, "stages": fit(jobs)}
+        jobs = [job for project in given.projects for job in measured(project)]
+        rates = {"measured": {"machine": machine(), "by": "benchmarks/plan.py"}, "stages": fit(jobs, before["stages"])}
         answer = {"fit": ratios(jobs, rates), "rates": rates}
         if given.write:
             write_text(plan.RATES, _HEAD + yaml.safe_dump(rates, sort_keys=False))

@@ -1,13 +1,14 @@
 """A finished project as an RO-Crate: workflow, configuration, results and where each came from, in one folder or zip.
 
 The crate keeps to RO-Crate 1.1 and to the profile Workflow Run Crate 0.5: the run of the workflow is one action, each
-step of a stage another, with what it read (`object`), what it wrote (`result`) and by what (`instrument`). Pictures
-and particles are large: unless asked for they stay outside, named with their size and SHA-256.
+step of a stage another, with what it read (`object`), what it wrote (`result`) and by what (`instrument`); a page says
+the same to people. Pictures and particles are large: unless asked for they stay outside, named with size and SHA-256.
 
 The same results give the same bytes. So the date of the crate is not that of today but the one of the version of
 galclass, `date-released` in CITATION.cff.
 """
 
+import html
 import shutil
 import tempfile
 import zipfile
@@ -19,9 +20,11 @@ import yaml
 from galclass import __version__, provenance, trace
 from galclass.config import ROOT
 from galclass.errors import InputError
-from galclass.files import atomic
+from galclass.files import atomic, write_text
 
 METADATA = "ro-crate-metadata.json"
+#: The page of a crate, named as RO-Crate 1.1 wants it.
+PREVIEW = "ro-crate-preview.html"
 _PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
@@ -35,11 +38,11 @@ _WORKFLOW = ("workflow/**/*.smk", "workflow/**/*.yaml", "config/**/*.yaml", "con
 #: What is named, not taken along: packs of pictures, particles, archives of them.
 _LARGE = (".h5", ".hdf5", ".dat", ".tar", ".fits")
 _KEPT_ALL_THE_SAME = ("train", "reference", "verify")
-_SKIPPED = ("bin", "benchmarks")
+#: A page names so many files of a step.
+_NAMED = 4
 _TYPES = {".parquet": "application/vnd.apache.parquet", ".csv": "text/csv", ".json": "application/json",
-          ".png": "image/png",
-          ".html": "text/html", ".h5": "application/x-hdf5", ".fits": "application/fits", ".yaml": "application/yaml",
-          ".tar": "application/x-tar", ".md": "text/markdown"}  # fmt: skip
+          ".png": "image/png", ".html": "text/html", ".h5": "application/x-hdf5", ".fits": "application/fits",
+          ".yaml": "application/yaml", ".tar": "application/x-tar", ".md": "text/markdown"}  # fmt: skip
 
 
 def run(results: Path, output: Path, with_data: bool = False, date: str = "", author: str = "") -> dict:
@@ -128,8 +131,9 @@ def _write(results: Path, folder: Path, with_data: bool, date: str, author: str)
     crate.dereference("README.md")["about"] = crate.root_dataset
     workflow["hasPart"] = [part for part in parts if part.id.endswith(".smk")]
     entities = {path: _add_result(crate, path, results, with_data) for path in _files(results)}
-    _add_actions(crate, results, entities, workflow)
+    steps = _add_actions(crate, results, entities, workflow)
     crate.write(folder)
+    write_text(folder / PREVIEW, _page(crate, steps))
 
 
 def _describe(crate, results: Path, date: str, author: str) -> None:
@@ -146,15 +150,17 @@ def _describe(crate, results: Path, date: str, author: str) -> None:
         crate.root_dataset["author"] = _entity(crate, f"#{'-'.join(author.split())}", "Person", name=author)
 
 
-def _add_actions(crate, results: Path, entities: dict, workflow) -> None:
-    """The run of the workflow, and each step that a record tells of."""
+def _add_actions(crate, results: Path, entities: dict, workflow) -> list:
+    """The run of the workflow, and each step that a record tells of; the steps are returned."""
     config = entities.get(results / "config.yaml")
     report = entities[results / "report" / "index.html"]
     whole = _entity(crate, "#run", "CreateAction", name="Run of the workflow", instrument=workflow, result=[report],
                     actionStatus={"@id": "http://schema.org/CompletedActionStatus"})  # fmt: skip
     if config is not None:
         whole["object"] = [config]
-    crate.root_dataset["mentions"] = [whole, *(_step(crate, *step, entities) for step in _steps(results, entities))]
+    steps = [_step(crate, *step, entities) for step in _steps(results, entities)]
+    crate.root_dataset["mentions"] = [whole, *steps]
+    return steps
 
 
 def _steps(results: Path, entities: dict) -> Iterator[tuple[Path, dict, list[Path]]]:
@@ -171,26 +177,88 @@ def _steps(results: Path, entities: dict) -> Iterator[tuple[Path, dict, list[Pat
 
 def _step(crate, place: Path, record: dict, files: list[Path], entities: dict):
     """One step of a stage as an action."""
-    stage, known = record["stage"], {path.absolute(): entity for path, entity in entities.items()}
-    read = [trace.located(name, files[0]) for name in record["inputs"]]
+    stage = record["stage"]
     action = _entity(
         crate, f"#{stage}/{place.as_posix()}", "CreateAction", name=f"{stage}: {place.as_posix()}",
         description=f"The step of stage {stage} that wrote results/{place.as_posix()}",
         instrument=_program(crate, stage, record), result=[entities[path] for path in files],
         actionStatus={"@id": "http://schema.org/CompletedActionStatus"},
     )  # fmt: skip
-    inputs = [known.get(path.absolute()) or crate.dereference(path.as_posix()) for path in map(provenance.whole, read)]
+    known = {path.absolute(): entity for path, entity in entities.items()}
+    inputs = [known.get(provenance.whole(trace.located(name, files[0])).absolute()) or _preset(crate, name, digest)
+              for name, digest in record["inputs"].items()]  # fmt: skip
     named = list({entity.id: entity for entity in inputs if entity is not None}.values())
     if named:
         action["object"] = named
     return action
 
 
+def _preset(crate, name: str, digest: str):
+    """The file of the workflow that a record names, if it is still as it was; else None."""
+    entity = crate.dereference(name)
+    return entity if entity is not None and entity.get("sha256") == digest else None
+
+
 def _program(crate, stage: str, record: dict):
-    """The program of a stage at the version of its code."""
+    """The program of a stage at the version of its code, or of its Fortran."""
+    if "fortran" in record:
+        program, digest = record["settings"]["program"], record["fortran"]
+        return _entity(
+            crate,
+            f"#fortran-{program}-{digest[:12]}",
+            "SoftwareApplication",
+            name=f"Fortran {program}",
+            softwareVersion=record["galclass"],
+            sha256=digest,
+            description=f"sha256 is the digest of its Fortran without comments; {record['compiler']}",
+        )
     return _entity(crate, f"#galclass-{stage}-{record['code'][:12]}", "SoftwareApplication", name=f"galclass {stage}",
                    softwareVersion=record["galclass"], sha256=record["code"],
                    description="sha256 is the digest of its code without comments")  # fmt: skip
+
+
+# The page ---------------------------------------------------------------------------------------------------
+
+
+def _page(crate, steps: list) -> str:
+    """What was made from what, a row a step, for people."""
+    rows = "\n".join(f"<tr><td>{_links(step['result'])}</td><td>{_links(step.get('object', []))}</td>"
+                     f"<td>{_text(step['instrument'])}</td></tr>" for step in steps)  # fmt: skip
+    return _PAGE.format(name=html.escape(crate.name), about=html.escape(crate.description), rows=rows)
+
+
+def _links(entities: list) -> str:
+    """The files of a step, the first of many; those in the crate with their address."""
+    names = [html.escape(entity["name"]) for entity in entities]
+    named = [name if entity.id.startswith("#") else f'<a href="{name}">{name}</a>'
+             for name, entity in zip(names, entities, strict=True)]  # fmt: skip
+    more = [f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
+    return "<br>".join([*named[:_NAMED], *more])
+
+
+def _text(program) -> str:
+    return html.escape(f"{program['name']} {program['softwareVersion']}, code {program['sha256'][:12]}")
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{name}</title>
+<style>
+  body {{ font: 16px/1.5 system-ui, sans-serif; color: #1c2330; max-width: 72rem; margin: 0 auto; padding: 1.5rem; }}
+  table {{ border-collapse: collapse; font-size: .9rem; display: block; overflow-x: auto; }}
+  th, td {{ text-align: left; vertical-align: top; padding: .3rem .7rem; border-bottom: 1px solid #d9dee7; }}
+</style></head>
+<body>
+<h1>{name}</h1>
+<p>{about} Start with <a href="results/report/index.html">the report</a>; every setting stands in
+<a href="results/config.yaml">results/config.yaml</a>, the workflow in <a href="Snakefile">Snakefile</a>.</p>
+<p>Each row is a step. Names without a link are of files that are not in this crate; their sizes and digests, and all
+that is said here, stand in <a href="ro-crate-metadata.json">ro-crate-metadata.json</a> for programs to read.</p>
+<table><thead><tr><th>written</th><th>from</th><th>by</th></tr></thead><tbody>
+{rows}
+</tbody></table>
+</body></html>
+"""
 
 
 # Files ------------------------------------------------------------------------------------------------------
@@ -202,14 +270,14 @@ def _workflow_files() -> list[Path]:
 
 
 def _files(results: Path) -> list[Path]:
-    """The files of the results, without what compilers and the workflow left behind."""
-    found = (path for path in sorted(results.rglob("*")) if path.is_file() and not path.name.startswith("."))
-    return [path for path in found if path.relative_to(results).parts[0] not in _SKIPPED]
+    """The files of the results, without what the workflow left for itself."""
+    return [path for path in sorted(results.rglob("*")) if path.is_file() and not path.name.startswith(".")]
 
 
 def _taken(path: Path, results: Path) -> bool:
-    """Whether a file is small enough in kind to go along."""
-    return path.suffix not in _LARGE or path.relative_to(results).parts[0] in _KEPT_ALL_THE_SAME
+    """Whether a file goes along: no large ones but what is learnt, and no programs, which are of one machine."""
+    folder = path.relative_to(results).parts[0]
+    return folder in _KEPT_ALL_THE_SAME or not (path.suffix in _LARGE or (folder, path.suffix) == ("bin", ""))
 
 
 def _add_result(crate, path: Path, results: Path, with_data: bool):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import functools
 import hashlib
 import json
@@ -10,8 +11,9 @@ import platform
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from galclass.errors import GalclassError, InputError
 
@@ -128,14 +130,56 @@ def _how_full(path: Path, temporary: Path) -> str:
     )
 
 
+# One at a time -----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[int]:
+    """Wait until no other process has the file `lock`; have it while the block runs, and remove it.
+
+    Yields its descriptor: a program that inherits it has the lock, too. A process that is killed has it no more. Where
+    the file system knows no locks, nobody waits.
+    """
+    with _locked(lock) as stream:
+        try:
+            yield stream.fileno()
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _locked(lock: Path) -> IO:
+    """The lock file, open and ours."""
+    while True:  # until it is not one that its owner has just removed
+        with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as closing:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            stream = closing.enter_context(open(lock, "w"))
+            _wait_for(stream, lock)
+            if os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
+                closing.pop_all()
+                return stream
+
+
+def _wait_for(stream: IO, lock: Path) -> None:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{lock.parent}: another process is at work here; waiting for it to end", flush=True)
+        fcntl.flock(stream, fcntl.LOCK_EX)
+    except OSError:
+        pass  # a file system without locks
+
+
 # Finished pieces ---------------------------------------------------------------------------------------------
 
 
-class Pieces:
+@contextlib.contextmanager
+def pieces(target: Path, record: dict) -> Iterator[Callable[[str], Path]]:
     """A hidden folder beside a product for finished pieces of it, so that work that was killed goes on where it was.
 
     A piece counts only for the very same work: the folder's name is a digest of the record of provenance, that is of
-    the inputs, the code, the settings and the versions. Pieces of other work are removed.
+    the inputs, the code, the settings and the versions. Pieces of other work are removed, and all when the block
+    succeeds, once the product is written. Only one process at a time is at work on a product: others wait, such as
+    the command given again while one that a killed driver has left behind is still at it.
 
     Parameters
     ----------
@@ -143,24 +187,28 @@ class Pieces:
         The product, a file or a folder.
     record : dict
         Provenance of the product.
+
+    Yields
+    ------
+    function
+        From the name of a piece to where it lies or is to lie.
     """
+    key = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    root = target.with_name(f".{target.stem}.pieces")
+    try:
+        with alone(root / "lock"):
+            _remove_folders(root, but=key)
+            yield (root / key).joinpath
+            _remove_folders(root)
+    finally:
+        with contextlib.suppress(OSError):  # it holds pieces, or the next process is at work already
+            root.rmdir()
 
-    def __init__(self, target: Path, record: dict) -> None:
-        key = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-        self._root = target.with_name(f".{target.stem}.pieces")
-        self._folder = self._root / key
-        if self._root.is_dir():
-            for other in self._root.iterdir():
-                if other != self._folder:
-                    shutil.rmtree(other, ignore_errors=True)
 
-    def path(self, name: str) -> Path:
-        """Where a piece lies or is to lie."""
-        return self._folder / name
-
-    def remove(self) -> None:
-        """Forget all pieces, once the product is written."""
-        shutil.rmtree(self._root, ignore_errors=True)
+def _remove_folders(root: Path, but: str = "") -> None:
+    for folder in root.iterdir():
+        if folder.is_dir() and folder.name != but:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 # Asked for by name -------------------------------------------------------------------------------------------

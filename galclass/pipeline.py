@@ -14,7 +14,16 @@ from galclass.errors import GalclassError
 from galclass.files import write_text
 from galclass.provenance import code_digest, fortran_digest
 
-__all__ = ["code_digest", "fortran_digest", "prepare", "reference_inputs", "screened", "shell_prefix", "validation"]
+__all__ = [
+    "code_digest",
+    "fortran_digest",
+    "nearby",
+    "prepare",
+    "reference_inputs",
+    "screened",
+    "shell_prefix",
+    "validation",
+]
 
 #: Where Snakemake keeps what it knows of a project.
 SNAKEMAKE = Path(".snakemake")
@@ -72,9 +81,15 @@ def shell_prefix() -> str:
     return path + """tee() (trap '' INT TERM USR1; exec tee "$@"); """ + keep
 
 
+def nearby(folder: Path) -> Path:
+    """A folder relative to the working directory if it lies in it, so that a project that is moved keeps its inputs."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
 def reference_inputs(settings: dict) -> list[str]:
     """The files the reference is made from: the user's picture, or the figures of the built-in galaxy."""
-    return config.reference_pictures(settings) or [str(config.ROOT / "config" / "reference" / "leda074886.yaml")]
+    built_in = nearby(config.ROOT) / "config" / "reference" / "leda074886.yaml"
+    return config.reference_pictures(settings) or [str(built_in)]
 
 
 def screened(settings: dict) -> list[str]:
@@ -116,11 +131,12 @@ def _adopt_records(folder: Path) -> None:
     if not database.is_file():
         return
     with contextlib.closing(sqlite3.connect(database, timeout=60)) as records, records:
-        for table in ("snakemake_metadata", "snakemake_persistence_db_settings"):
-            known = records.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-            if known and records.execute(f"SELECT 1 FROM {table} WHERE namespace != ?", (here,)).fetchone():
-                records.execute(f"UPDATE OR IGNORE {table} SET namespace = ?", (here,))
-                records.execute(f"DELETE FROM {table} WHERE namespace != ?", (here,))
+        tables = {name for (name,) in records.execute("SELECT name FROM sqlite_master")}
+        if "snakemake_metadata" in tables:
+            records.execute("UPDATE OR IGNORE snakemake_metadata SET namespace = ? WHERE namespace != ?", (here, here))
+        # The settings say what the old disk was like; Snakemake looks at the new one.
+        for table in tables & {"snakemake_metadata", "snakemake_persistence_db_settings"}:
+            records.execute(f"DELETE FROM {table} WHERE namespace != ?", (here,))
 
 
 def _write_settings(path: Path, settings: dict) -> None:

@@ -5,11 +5,12 @@ costs was measured (config/rates.yaml, by benchmarks/plan.py). Where the project
 took corrects the rates of their stage.
 """
 
-import functools
 import itertools
 import math
+import operator
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -46,16 +47,28 @@ FILES_ONCE = {
 }
 #: How many files those are that have no fixed names.
 _FILES_ONCE = {"label shapes": 6, "train": 12, "reference": 4, "verify": 9, "report": 12}
-#: Stages that follow one another; those of a line may run beside each other.
+#: Stages that follow one another; those in one pair of brackets may run beside each other.
 _PHASES = (("compile merger", "compile shape", "initial"), ("simulate_merger", "simulate_shapes"),
            ("render", "render_film", "render_shapes"), ("label", "label shapes", "reference"), ("train",),
            ("classify", "visibility"), ("verify",), ("report",))  # fmt: skip
+#: The columns of the table of mergers that the size of a run depends on.
+_KIND = ("mass_ratio", "bulge_over_halo")
+_kind = operator.itemgetter(*_KIND)
 #: More files a run are a burden to the file systems of clusters.
 _MOST_FILES = 20
 _SHEET_PICTURES = 108
-_SAMPLED_LOGS, _HOUR, _GIB = 200, 3600.0, 2.0**30
+_SAMPLED_LOGS, _HOUR = 200, 3600.0
+_COSTS = ("core_s", "bytes", "memory_mb")
 _ROUGHLY, _CLOSELY = 2.0, 1.3
 _WIDTHS = (7, 7, 9, 9, 10, 9, 6)
+
+
+class Job(NamedTuple):
+    """A job of a stage: its size in every unit, whether its product is there, and how many files it writes."""
+
+    size: dict[str, float]
+    done: bool
+    files: int
 
 
 def run(settings: dict, cores: int, results: Path, rates: dict | None = None) -> dict:
@@ -92,12 +105,12 @@ def run(settings: dict, cores: int, results: Path, rates: dict | None = None) ->
     answer = {
         "cores": cores, "runs": {"screened": len(screened), "learnt": len(learnt)},
         "frames": {"screened": each * len(screened), "learnt": each * len(learnt)},
-        "files": sum(stage["files"] for stage in stages) + len(screened) + len(learnt),
         "files_per_run": files_per_run(settings), **_sums(stages), "wall_s": _wall(stages, cores, "core_s"),
         "left_wall_s": _wall(stages, cores, "left_core_s"), "memory_mb": most["memory_mb"],
         "memory_stage": most["stage"], "simulation_minutes": _longest(stages, "simulate_merger") / 60,
         **_trust(rates, took, factors), "stages": stages,
     }  # fmt: skip
+    answer["files"] += len({**screened, **learnt})  # a log a run
     return answer | {"warnings": _warnings(answer, settings, results)}
 
 
@@ -196,22 +209,18 @@ def _files(stage: str, settings: dict) -> int:
 # Jobs and costs ---------------------------------------------------------------------------------------------
 
 
-def _jobs(settings: dict, screened: dict, learnt: dict, results: Path) -> dict[str, list[tuple[dict, bool, int]]]:
-    """The jobs of every stage: size, whether done, files. Runs of equal size share one size."""
-    rows, sized = {**screened, **learnt}, {}
-    for row in rows.values():
-        kind = row["mass_ratio"], row["bulge_over_halo"] > 0
-        sized.setdefault(kind, sizes(settings, row))
-    jobs = {}
+def _jobs(settings: dict, screened: dict, learnt: dict, results: Path) -> dict[str, list[Job]]:
+    """The jobs of every stage. Runs of one mass ratio and kind of galaxy have one and the same size."""
+    rows, jobs = {**screened, **learnt}, {}
+    size_of = {kind: sizes(settings, dict(zip(_KIND, kind, strict=True))) for kind in set(map(_kind, rows.values()))}
     for stage in FILES:
-        done, wanted = status.done_runs(results, stage), rows if stage in status.OF_LEARNT else screened
-        files = _files(stage, settings)
-        jobs[stage] = [(sized[row["mass_ratio"], row["bulge_over_halo"] > 0], run in done, files)
-                       for run, row in wanted.items()]  # fmt: skip
+        wanted = rows if stage in status.OF_LEARNT else screened
+        done, files = status.done_runs(results, stage), _files(stage, settings)
+        jobs[stage] = [Job(size_of[_kind(row)], run in done, files) for run, row in wanted.items()]
     models = len(config.read_shapes(config.resolve(settings["simulate"]["shapes"]["table"])))
     size, done = sizes_once(settings, len(screened), len(learnt), models), status.done_once(results)
     files = {"simulate_shapes": 2 * models + 1} | _FILES_ONCE
-    return jobs | {stage: [(size, stage in done, files.get(stage, len(FILES_ONCE[stage])))] for stage in FILES_ONCE}
+    return jobs | {stage: [Job(size, stage in done, files.get(stage, len(FILES_ONCE[stage])))] for stage in FILES_ONCE}
 
 
 def read_rates() -> dict:
@@ -238,30 +247,28 @@ def cost(stage: str, size: dict, rates: dict, what: str) -> float:
     return sum(price * size[unit] for unit, price in rates["stages"][stage][what].items())
 
 
-def _stage(name: str, work: list, settings: dict, rates: dict, factor: float) -> dict:
-    """The row of one stage."""
-    price = functools.cache(lambda kind, what: cost(name, kinds[kind], rates, what))
-    kinds = {id(size): size for size, _, _ in work}
-    core, space = [[price(id(size), what) for size, _, _ in work] for what in ("core_s", "bytes")]
-    core, to_do = [factor * seconds for seconds in core], [not done for _, done, _ in work]
+def _stage(name: str, jobs: list[Job], settings: dict, rates: dict, factor: float) -> dict:
+    """The row of one stage, whose jobs take `factor` times as long as the rates foretell."""
+    sizes = {id(job.size): job.size for job in jobs}  # few, so each is priced once
+    price = {what: {key: cost(name, size, rates, what) for key, size in sizes.items()} for what in _COSTS}
+    core = [factor * price["core_s"][id(job.size)] for job in jobs]
+    space = [price["bytes"][id(job.size)] for job in jobs]
+    to_do = [not job.done for job in jobs]
     threads = settings["simulate"]["threads"] if name == "simulate_merger" else 1
     return {
-        "stage": name, "jobs": len(work), "done": len(work) - sum(to_do), "files": sum(files for _, _, files in work),
+        "stage": name, "jobs": len(jobs), "done": len(jobs) - sum(to_do), "files": sum(job.files for job in jobs),
         "bytes": sum(space), "core_s": sum(core), "left_core_s": sum(itertools.compress(core, to_do)),
         "left_bytes": sum(itertools.compress(space, to_do)),
-        "memory_mb": max((price(id(size), "memory_mb") for size, _, _ in work), default=0.0),
-        "longest_s": max(core, default=0.0) / threads,
+        "memory_mb": max(price["memory_mb"].values(), default=0.0), "longest_s": max(core, default=0.0) / threads,
     }  # fmt: skip
 
 
 def _sums(stages: list[dict]) -> dict:
-    """Bytes and core hours of all stages, in all and left."""
-    return {
-        "bytes": sum(stage["bytes"] for stage in stages),
-        "left_bytes": sum(stage["left_bytes"] for stage in stages),
-        "core_hours": sum(stage["core_s"] for stage in stages) / _HOUR,
-        "left_core_hours": sum(stage["left_core_s"] for stage in stages) / _HOUR,
-    }
+    """Files, bytes and core hours of all stages, in all and left."""
+    total = {name: sum(stage[name] for stage in stages)
+             for name in ("files", "bytes", "left_bytes", "core_s", "left_core_s")}  # fmt: skip
+    hours = {f"{left}core_hours": total.pop(f"{left}core_s") / _HOUR for left in ("", "left_")}
+    return total | hours
 
 
 def _wall(stages: list[dict], cores: int, what: str) -> float:

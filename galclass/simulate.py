@@ -1,19 +1,16 @@
 """The simulations: the Fortran programs `merger` and `shape`, driven by namelists written from the configuration."""
 
-import contextlib
-import fcntl
 import json
 import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from galclass import provenance, quality
 from galclass.errors import ProgramError
-from galclass.files import require_file, write_text
+from galclass.files import alone, require_file, write_text
 from galclass.progress import progress
 from galclass.snapshot import archive
 from galclass.units import GYR_PER_TIME
@@ -62,7 +59,7 @@ def run_merger(initial: Path, program: Path, settings: dict, threads: int, outpu
     lasting = {key: settings[key] for key in (*_DECISIVE, "gates")}
     record = provenance.record("simulate", [require_file(initial), require_file(program)], lasting)
     output.mkdir(parents=True, exist_ok=True)
-    with _alone(output) as lock:
+    with alone(output / ".lock") as lock:  # a merger inherits it: its parent may be killed, it goes on
         _clear_other_run(output, record)
         write_text(output / "provenance.json", json.dumps(record, indent=1))
         if _is_complete(output, settings["snapshots"]):
@@ -135,26 +132,6 @@ def _put_away(output: Path, snapshots: int) -> None:
         file.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[int]:
-    """Wait until no other process is at work in the folder; yields the descriptor that says that we are.
-
-    Whoever inherits the descriptor is at work, too: a merger whose parent was killed goes on to its end.
-    """
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"simulate: another process is at work in {folder}; waiting for it to end", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError:
-            pass  # a file system without locks
-        yield lock.fileno()
-    # Whoever waits for it finds the run complete; a run that stopped before its end keeps it.
-    if (folder / quality.FILE).is_file():
-        (folder / ".lock").unlink(missing_ok=True)
-
-
 def _evolve(program: Path, namelist: Path, lock: int) -> bool:
     """Run a merger, passing on signals that ask it to stop; returns whether it came to its end."""
     asked: list[int] = []
@@ -193,13 +170,13 @@ def run_shapes(models: list[dict], program: Path, particles: int, output: Path) 
     output : path
         Folder of the snapshots.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    for model in progress(models, len(models), "shape models"):
-        namelist = output / f"{model['model']}.nml"
-        write_text(namelist, shape_namelist(model, particles, output))
-        _call(program, namelist)
-    record = provenance.record("simulate", [program], {"models": models, "particles": particles})
-    write_text(output / "provenance.json", json.dumps(record, indent=1))
+    with alone(output / ".lock") as lock:
+        for model in progress(models, len(models), "shape models"):
+            namelist = output / f"{model['model']}.nml"
+            write_text(namelist, shape_namelist(model, particles, output))
+            _call(program, namelist, lock)
+        record = provenance.record("simulate", [program], {"models": models, "particles": particles})
+        write_text(output / "provenance.json", json.dumps(record, indent=1))
 
 
 def merger_namelist(initial: Path, output: Path, settings: dict, threads: int) -> str:
@@ -234,9 +211,9 @@ def _namelist(group: str, values: dict) -> str:
     return "\n".join([f"&{group}", *lines, "/", ""])
 
 
-def _call(program: Path, namelist: Path) -> None:
-    """Run a program on its namelist to its end."""
-    code = _start(program, namelist).wait()
+def _call(program: Path, namelist: Path, *inherited: int) -> None:
+    """Run a program on its namelist, with open files that it inherits, to its end."""
+    code = _start(program, namelist, *inherited).wait()
     if code != 0:
         raise _failed(program, namelist, code)
 

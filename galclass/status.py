@@ -84,8 +84,8 @@ def run(results: Path, left: Callable[[dict, int], tuple[float, float] | None] |
     complete = {run for run in every if all(run in done[stage] for stage in wanted if run in wanted[stage])}
     once = done_once(results)
     running, failures = _under_way(results, complete, once)
-    started = {run: running.get(run) for run in every if run in running}
-    failed = {name for name in failures if name in every} - set(started)
+    started = set(running) & set(every)
+    failed = set(failures) & set(every) - started
     cores, finished = _cores(settings, running), len(complete) == len(every) and len(once) == len(OF_ALL)
     return {
         "file": str(results), "started": True, "runs": len(every), "done": len(complete), "running": len(started),
@@ -247,10 +247,8 @@ def _names(folder: Path) -> list[str]:
 
 
 def logs(results: Path) -> list[Path]:
-    """The logs of a project: one a run, and those of what is done once; sorted."""
-    folder = Path(results) / "logs"
-    inner = [folder / name for name in _names(folder) if name.endswith(".log")]
-    return sorted(inner + [folder / "runs" / name for name in _names(folder / "runs") if name.endswith(".log")])
+    """The logs of a project, sorted: one a run, and those of what is done once."""
+    return sorted((Path(results) / "logs").rglob("*.log"))
 
 
 def read_log(path: Path) -> Log:
@@ -286,7 +284,7 @@ def parse_log(text: str) -> Log:
 
 
 def lines(answer: dict) -> list[str]:
-    """One line on the project, and one for each failure."""
+    """One line on the project, one on what runs now, and one for each failure."""
     if not answer["started"]:
         return [f"{answer['file']}: nothing started; `galclass plan` says what it will take"]
     frames, total = answer["frames"]
@@ -312,8 +310,10 @@ def _rest(answer: dict) -> str:
 
 
 def _details(answer: dict) -> list[str]:
-    """Simulations under way in one line, and why what failed did, a line each."""
-    far = [f"{one['run']} {one['time_gyr']:.2f} of {one['end_gyr']:g} Gyr" for one in answer["simulating"]]
-    more = f" and {len(far) - _SHOWN} more" if len(far) > _SHOWN else ""
-    under_way = [f"simulating: {', '.join(far[:_SHOWN])}{more}"] if far else []
-    return under_way + [f"failed: {one['name']}: {one['reason']}" for one in answer["failures"]]
+    """What runs now in one line, with how far the simulations are, and why what failed did, a line each."""
+    far = {f"simulate_merger {one['run']}": f" ({one['time_gyr']:.2f} of {one['end_gyr']:g} Gyr)"
+           for one in answer["simulating"]}  # fmt: skip
+    named = [what + far.get(what, "") for what in answer["now"][:_SHOWN]]
+    more = f" and {len(answer['now']) - _SHOWN} more" if len(answer["now"]) > _SHOWN else ""
+    running = [f"running: {', '.join(named)}{more}"] if named else []
+    return running + [f"failed: {one['name']}: {one['reason']}" for one in answer["failures"]]

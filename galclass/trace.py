@@ -1,8 +1,8 @@
 """What a result was made from, down to the tables, the reference's figures and the Fortran programs.
 
 Every product holds a record of its own (`galclass.provenance`), or stands beside a file that does; the record names
-the inputs, which have records again. What has none and lies in the folder of the project is where a trace ends: a
-table of the configuration, a picture somebody gave, a compiled program.
+the inputs, which have records again. A trace ends at what has none, a table of the configuration or a picture that
+somebody gave, and at the programs, whose records tell their Fortran and their compiler.
 """
 
 import functools
@@ -20,8 +20,7 @@ from galclass.errors import InputError
 _SIBLINGS = (".parquet", ".h5", ".json", ".fits")
 _FOLDER_RECORDS = ("provenance.json", "card.json", "reference.json", "index.html")
 _SCRIPT = re.compile(r"""<script[^>]*\bid=["']provenance["'][^>]*>(.*?)</script>""", re.DOTALL)
-_PROGRAMS = ("merger", "shape")
-_KEPT = ("stage", "galclass", "code", "seed", "settings", "compiler", "python", "libraries")
+_KEPT = ("stage", "galclass", "code", "fortran", "seed", "settings", "compiler", "python", "libraries")
 _DIGITS = 12
 
 
@@ -144,8 +143,8 @@ _READERS = {".parquet": _of_parquet, ".h5": _of_hdf5, ".hdf5": _of_hdf5, ".json"
 
 
 def untraceable(results: Path) -> list[Path]:
-    """The files of a folder of results that cannot be traced, without logs, builds, and what the flow needs itself."""
-    skipped = {"logs", "bin", "benchmarks"}
+    """The files of a folder of results that cannot be traced, without logs and what the flow needs itself."""
+    skipped = {"logs", "benchmarks"}
     files = (path for path in sorted(Path(results).rglob("*")) if path.is_file() and not path.name.startswith("."))
     inner = (path for path in files if path.relative_to(results).parts[0] not in skipped)
     return [path for path in inner if path.name != "config.yaml" and found_record(path) is None]
@@ -165,12 +164,7 @@ def _kind(file: Path) -> str:
     """What a file without a record is, in words."""
     if "*" in file.name:
         return f"{len(_group(file))} files, each with a record of its own"
-    file = provenance.whole(file)
-    if not file.exists():
-        return "not here"
-    if file.name in _PROGRAMS:
-        return f"Fortran program, {provenance.compiler_of(file)}"
-    return "given"
+    return "given" if provenance.whole(file).exists() else "not here"
 
 
 def _input(file: Path, recorded: str, digest: Callable[[Path], str] | None) -> dict:
@@ -204,20 +198,21 @@ def _changed(nodes: list[dict]) -> list[str]:
     files = {made["file"]: made["state"] for node in nodes for made in node["inputs"] if made["state"] != "same"}
     told = [f"{file}: {'has changed since' if state == 'changed' else 'is no longer there'}"
             for file, state in sorted(files.items())]  # fmt: skip
-    return told + [f"the code of stage {stage} has changed since" for stage in sorted(_other_code(nodes))]
+    return told + [f"{what} has changed since" for what in sorted(_other_code(nodes))]
 
 
 def _other_code(nodes: list[dict]) -> set[str]:
-    """The stages whose code is another now than in the records."""
-    recorded = {(node["stage"], node["code"]) for node in nodes if node["record"]}
-    now = {stage: _code_now(stage) for stage, _ in recorded}
-    return {stage for stage, code in recorded if now[stage] != code}
+    """What is another now than in the records: the Fortran of a program, the code of any other stage."""
+    recorded = {(node["stage"], node["settings"]["program"], node["fortran"]) if node["fortran"]
+                else (node["stage"], "", node["code"]) for node in nodes if node["record"]}  # fmt: skip
+    return {f"the Fortran of program {program}" if program else f"the code of stage {stage}"
+            for stage, program, digest in recorded if _digest_now(stage, program) != digest}  # fmt: skip
 
 
-def _code_now(stage: str) -> str:
-    """The digest of the code of a stage as it is installed; empty for a stage that is no more."""
+def _digest_now(stage: str, program: str) -> str:
+    """The digest of a program's Fortran, or of the code of a stage, as installed; empty for one that is no more."""
     try:
-        return provenance.code_digest(stage)
+        return provenance.fortran_digest(program) if program else provenance.code_digest(stage)
     except FileNotFoundError:
         return ""
 
@@ -261,10 +256,16 @@ def _branch(files: list[str], nodes: dict, indent: str, shown: set) -> list[str]
     if origin in shown:
         return [f"{indent}{title}  [{node['stage']}, as above]"]
     shown.add(origin)
-    seed = "" if node["seed"] is None else f", seed {node['seed']}"
-    head = f"{indent}{title}  [{node['stage']}, code {node['code'][:_DIGITS]}{seed}, galclass {node['galclass']}]"
+    head = f"{indent}{title}  [{node['stage']}, {_version(node)}, galclass {node['galclass']}]"
     groups = _groups([made["file"] for made in node["inputs"]], nodes)
     return [head, *(line for group in groups for line in _branch(group, nodes, indent + "  ", shown))]
+
+
+def _version(node: dict) -> str:
+    """The Fortran and the compiler of a program; the code and the seed of any other step."""
+    if node["fortran"]:
+        return f"Fortran {node['fortran'][:_DIGITS]}, {node['compiler']}"
+    return f"code {node['code'][:_DIGITS]}" + ("" if node["seed"] is None else f", seed {node['seed']}")
 
 
 def _groups(files: list[str], nodes: dict) -> list[list[str]]:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from galclass import catalog, images, network, provenance
 from galclass.classify.shards import Shards
 from galclass.errors import InputError
-from galclass.files import atomic
+from galclass.files import atomic, pieces
 from galclass.network import CLASSES
 from galclass.progress import progress
 
@@ -91,18 +91,24 @@ def _classify_pack(
     classifier.check(pack.shape[1:], pack.provenance.get("settings", {}).get("depth_dex"), path)
     failed = pack.provenance.get("quality", "")
     record = provenance.record("classify", [path, model_folder / network.CARD_FILE], settings) | {"quality": failed}
-    shards = Shards(target, record)
+    with pieces(target, record) as place:
+        counts = _classified(pack, classifier, settings, target, Shards(place), record)
+    print(summary(path.stem, counts) + (f"; FAILS its quality gates ({failed})" if failed else ""), flush=True)
+
+
+def _classified(
+    pack: images.PackFile, classifier: network.Classifier, settings: dict, target: Path, shards: Shards, record: dict
+) -> Counter:
+    """Classify the shards that are missing and write the tables; how many frames are of each class."""
     count = -(-len(pack) // settings["shard_frames"])
     missing = [number for number in range(count) if number not in shards]
     ready = _prepared(pack, missing, classifier, settings["shard_frames"])
     # Matrices this small gain nothing from threads of BLAS, which wait for each other in a busy loop.
     with threadpool_limits(1, user_api="blas"):
-        for number, inputs, frames in progress(ready, len(missing), f"classify {path.stem}"):
+        for number, inputs, frames in progress(ready, len(missing), f"classify {target.stem}"):
             answers = classifier.answer(inputs, settings["batch_size"]).table()
             shards.write(number, pd.concat([frames, answers], axis=1))
-    counts = _write(target, shards, count, record, classifier.classes)
-    shards.remove()
-    print(summary(path.stem, counts) + (f"; FAILS its quality gates ({failed})" if failed else ""), flush=True)
+    return _write(target, shards, count, record, classifier.classes)
 
 
 def _prepared(

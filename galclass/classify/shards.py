@@ -1,10 +1,11 @@
 """Finished shards of frames on disk, so that a classification that was killed goes on where it was."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from galclass.files import Pieces, atomic
+from galclass.files import atomic
 
 
 class Shards:
@@ -12,19 +13,15 @@ class Shards:
 
     Parameters
     ----------
-    target : path
-        Of the product.
-    record : dict
-        Provenance of the product.
+    place : function
+        From a name to a path, as `galclass.files.pieces` yields it.
     """
 
-    def __init__(self, target: Path, record: dict) -> None:
-        self._pieces = Pieces(target, record)
-        #: Forget all shards, once the product is written.
-        self.remove = self._pieces.remove
+    def __init__(self, place: Callable[[str], Path]) -> None:
+        self._place = place
 
     def _path(self, number: int) -> Path:
-        return self._pieces.path(f"{number:06}.parquet")
+        return self._place(f"{number:06}.parquet")
 
     def __contains__(self, number: int) -> bool:
         import pyarrow

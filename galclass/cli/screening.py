@@ -13,7 +13,7 @@ _UNIT = "as found in the file unless given."
 @app.command()
 def screen(
     snapshots: Annotated[
-        list[Path] | None, typer.Argument(help="Snapshots, folders and archives of them, patterns in quotes.")
+        list[str] | None, typer.Argument(help="Snapshots, folders and archives of them, patterns in quotes.")
     ] = None,
     network: Annotated[Path, typer.Option(help="Folder of the trained network.")] = Path("results/train/network"),
     reference: Annotated[Path, typer.Option(help="Folder of the stage reference, or a picture.")] = Path(
@@ -85,7 +85,7 @@ def _watched(
 
 
 def _screened(
-    inputs: list[Path], network: Path, reference: Path, settings: dict, output: Path | None, as_json: bool
+    inputs: list[str], network: Path, reference: Path, settings: dict, output: Path | None, as_json: bool
 ) -> None:
     """Score snapshots, write tables and page, and print the answers."""
     from galclass import screen as stage

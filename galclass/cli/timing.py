@@ -44,7 +44,7 @@ def name_of(arguments: Sequence[str]) -> str:
     The latter is the value of ``--run``, else the name of the output or, where that is the folder of the stage, of the
     first input.
     """
-    words = [word for word in arguments if not word.startswith("-")] or ["galclass"]
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments)) or ["galclass"]
     kinds = [kind for kind in _KINDS if f"--{kind}" in arguments]
     verb = "_".join([*(words[:2] if words[0] in _GROUPS else words[:1]), *kinds])
     named = _value(arguments, "--run") or Path(_value(arguments, "-o", "--output")).stem

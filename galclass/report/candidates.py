@@ -218,8 +218,10 @@ def _sky(candidate: Candidate, results: Results) -> str:
     rows, view = table[table["snapshot"] == candidate.row["snapshot"]], _view(candidate.row)
     if rows.empty:
         return ""
-    draw = lambda ax: visibility.plot_sky(rows, "p_rectangle", ax, view)  # noqa: E731
-    return figures.inline(5.0, 3.2, draw, subplot_kw={"projection": "mollweide"})
+    projection = {"projection": "mollweide"}
+    return figures.inline(
+        5.0, 3.2, lambda ax: visibility.plot_sky(rows, "p_rectangle", ax, view), subplot_kw=projection
+    )
 
 
 def _view(row: dict) -> np.ndarray:

@@ -277,15 +277,25 @@ def plot_spans(table: pd.DataFrame, ax) -> None:
 
     seen = table[table["duration_gyr"] > 0]
     ratio = seen["mass_ratio"]
-    dots = ax.scatter(seen["duration_gyr"], 100 * seen["sky_fraction"], c=ratio, cmap="viridis", s=14, alpha=0.8,
+    dots = ax.scatter(seen["duration_gyr"], 100 * seen["sky_fraction"], c=ratio, cmap="viridis", s=14, ec="0.3", lw=0.3,
                       norm=LogNorm(min(ratio.min(), 1.0), max(ratio.max(), 1.01)))  # fmt: skip
-    for row in seen.nlargest(_NAMED, "duration_gyr").itertuples():
+    for row in _apart(seen.nlargest(_NAMED, "duration_gyr")).itertuples():
         ax.annotate(row.run, (row.duration_gyr, 100 * row.sky_fraction), xytext=(4, 3), textcoords="offset points",
                     fontsize=6.5)  # fmt: skip
     ax.set(xlabel="longest time in which it looks rectangular [Gyr]", ylabel="mean share of the sky [%]",
            xlim=(0, None), ylim=(0, None))  # fmt: skip
     bar = ax.figure.colorbar(dots, ax=ax, label="mass ratio")
     _plain_numbers(bar, sorted({1.0, 2.0, 3.0, 5.0, 10.0, float(ratio.max())}), float(ratio.max()))
+
+
+def _apart(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose dots lie so far from those before that names beside them do not overlap."""
+    kept = []
+    for row in runs.itertuples():
+        near = runs.loc[kept].eval("abs(duration_gyr - @row.duration_gyr) < 0.2 * duration_gyr"
+                                   " and abs(sky_fraction - @row.sky_fraction) < 0.1 * sky_fraction")  # fmt: skip
+        kept += [] if near.any() else [row.Index]
+    return runs.loc[kept]
 
 
 def _plain_numbers(bar, ticks: Iterable[float], largest: float) -> None:

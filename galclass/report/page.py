@@ -150,10 +150,15 @@ def _rates(rates: pd.DataFrame) -> str:
             overview.plot_rates(part, ax)
         for ax in axes[:, 0]:
             ax.set_ylabel("rectangles [%]")
-        axes[0, 0].figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4,
-                                 frameon=False)  # fmt: skip
+        _legend_above(axes)
 
     return figures.inline(max(3.6 * columns, 6.6), 2.5 * rows + 0.4, draw, nrows=rows, ncols=columns, squeeze=False)
+
+
+def _legend_above(axes: np.ndarray) -> None:
+    """The key of all panels, above them, where it hides nothing."""
+    first = axes[0, 0]
+    first.figure.legend(*first.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False)
 
 
 def _map_size(cells: pd.DataFrame) -> tuple[float, float]:
@@ -196,8 +201,7 @@ def _remnant(pack: images.PackFile, measured: pd.DataFrame) -> str:
     last = np.flatnonzero(times == times.max())[:_REMNANT_VIEWS]
     titles = [_b4_text(measured.iloc[index]) for index in last]
     pictures = np.concatenate([pack.pictures("images", index, index + 1) for index in last])
-    draw = lambda axes: figures.plot_gallery(pictures, titles, axes)  # noqa: E731
-    return figures.inline(11.0, 1.7, draw, ncols=_REMNANT_VIEWS)
+    return figures.inline(11.0, 1.7, lambda axes: figures.plot_gallery(pictures, titles, axes), ncols=_REMNANT_VIEWS)
 
 
 def _b4_text(row: pd.Series) -> str:
@@ -209,10 +213,15 @@ def _shapes(pack: images.Pack) -> str:
     first = pack.frames.drop_duplicates("run")
     rows = [first[first["label"] == name].index[::3][:12] for name in figures.CLASSES]
     chosen = np.concatenate(rows)
-    titles = [pack.frames["run"][index] for index in chosen]
-    columns = max(map(len, rows))
-    draw = lambda axes: figures.plot_gallery(pack.images[chosen], titles, axes.ravel())  # noqa: E731
-    return figures.inline(11.0, 3.4, draw, nrows=len(rows), ncols=columns, squeeze=False)
+    titles = [pack.frames["run"][index].replace("_", "\n") for index in chosen]
+    return figures.inline(
+        11.0,
+        3.4,
+        lambda axes: figures.plot_gallery(pack.images[chosen], titles, axes.ravel()),
+        nrows=len(rows),
+        ncols=max(map(len, rows)),
+        squeeze=False,
+    )
 
 
 def _fractions(results: Results, shown: list[str]) -> str:
@@ -225,9 +234,9 @@ def _fractions(results: Results, shown: list[str]) -> str:
             ax.set_axis_off()
         for run, ax in zip(shown, axes.ravel(), strict=False):
             figures.plot_fractions(shares[shares["run"] == run], ax, run)
-        axes[0, -1].legend(loc="lower right", frameon=True)
+        _legend_above(axes)
 
-    return figures.inline(4.0 * columns, 2.8 * rows, draw, nrows=rows, ncols=columns, squeeze=False)
+    return figures.inline(max(4.0 * columns, 6.6), 2.8 * rows + 0.4, draw, nrows=rows, ncols=columns, squeeze=False)
 
 
 def _pair(results: Results) -> str:

@@ -1,6 +1,7 @@
 """The page of somebody else's snapshots: ranked, each with its best frame, and what could not be used."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def values(folder: Path, table: pd.DataFrame, record: dict) -> dict:
     record : its provenance
     """
     good, bad = table[table["error"] == ""], table[table["error"] != ""]
+    good = good.assign(title=titles(good["file"]))
     return {
         "version": __version__,
         "good": len(good),
@@ -56,11 +58,18 @@ def values(folder: Path, table: pd.DataFrame, record: dict) -> dict:
     }
 
 
+def titles(files: pd.Series) -> list[str]:
+    """What files are called on the page: their names, with the folder where two have the same name."""
+    paths = [Path(file) for file in files]
+    count = Counter(path.name for path in paths)
+    return [path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in paths]
+
+
 def _cells(row: dict) -> list:
     """The cells of a snapshot in the table; each sorts by its number."""
     return [
         _cell(int(row["rank"]), str(row["rank"]), f"#snapshot-{row['rank']}" if row["rank"] <= _PICTURES else ""),
-        Path(row["file"]).name,
+        row["title"],
         _cell(row["time_gyr"], f"{row['time_gyr']:.2f}"),
         int(row["frames"]),
         _cell(row["rectangle_fraction"], _percent(row["rectangle_fraction"])),
@@ -84,7 +93,9 @@ def _percent(share: float) -> str:
 
 
 def interval(row: dict) -> str:
-    """The interval of a share in words."""
+    """The interval of a share in words; the one from 0 to 1 is no number."""
+    if row["low"] <= 0 and row["high"] >= 1:
+        return "not known"
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
 
 
@@ -101,7 +112,7 @@ def _cards(folder: Path, good: pd.DataFrame) -> list[dict]:
     return [
         {
             "rank": int(row["rank"]),
-            "title": Path(row["file"]).name,
+            "title": row["title"],
             "file": row["file"],
             "observed": plotstyle.data_uri(images.png_bytes(pack.images[number], _ZOOM)),
             "deep": plotstyle.data_uri(images.png_bytes(deep[number], _ZOOM)),
@@ -143,7 +154,9 @@ def plot_fractions(good: pd.DataFrame, ax) -> None:
     when, share = rows["time_gyr"].to_numpy(float), 100.0 * rows["rectangle_fraction"].to_numpy(float)
     low, high = (100.0 * rows[name].to_numpy(float) for name in ("low", "high"))
     colour, agrees = plotstyle.CLASS_COLOURS[CLASS], rows["agrees"].to_numpy(bool)
-    ax.errorbar(when, share, yerr=[share - low, high - share], fmt="none", ecolor="0.7", elinewidth=1, zorder=1)
+    known = (low > 0) | (high < 100)  # bars over the whole range would hide the points
+    bars = np.stack([share - low, high - share])[:, known]
+    ax.errorbar(when[known], share[known], yerr=bars, fmt="none", ecolor="0.7", elinewidth=1, zorder=1)
     for mask, face, text in ((agrees, colour, "the ruler agrees on the best frame"), (~agrees, "white", "it does not")):
         ax.scatter(when[mask], share[mask], s=26, facecolor=face, edgecolor=colour, zorder=2, label=text)
     ax.set(xlabel="time [Gyr]", ylabel="frames called rectangles [%]", ylim=(-2, 102))

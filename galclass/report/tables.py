@@ -75,23 +75,22 @@ def gates(results: Results) -> dict:
 
 
 def classified(results: Results) -> dict:
-    """One row a run, and one for all: what the frames are called, and how many are rectangles after correction."""
-    columns = [
-        "run",
-        "frames",
-        *TRUSTED_CLASSES,
-        "beyond its pictures",
-        "rectangles, corrected",
-        "of all such runs",
-        "",
-    ]
+    """One row a run, and one for all: what the frames are called, and how many are rectangles after correction.
+
+    The last column has the notes on the correction; what is noted of every run stands in `notes` instead.
+    """
+    columns = ["run", "frames", *TRUSTED_CLASSES, "beyond its pictures", "rectangles, corrected", "of all such runs"]
     errors, groups = overview.two_classes(results.heldout), dict(tuple(results.moments.groupby("run", sort=False)))
     parts = [(results.marked(run), groups[run]) for run in listed(results)] + [("all", results.moments)]
     rows = []
     for name, moments in parts:
         called = [share(moments, kind) for kind in (*TRUSTED_CLASSES, "far")]
         rows.append([name, int(moments["frames"].sum()), *called, *corrected(overview.rate_of(moments, errors))])
-    return {"columns": columns, "rows": rows}
+    found = [row[-1].split("; ") for row in rows]
+    notes = [note for note in found[0] if note and all(note in of_run for of_run in found[:-1])]
+    for row, own in zip(rows, found, strict=True):
+        row[-1] = "; ".join(note for note in own if note not in notes)
+    return {"columns": [*columns, ""], "rows": rows, "notes": notes}
 
 
 def corrected(rate: dict) -> list[str]:
@@ -123,7 +122,7 @@ def trained(metrics: dict) -> dict:
             found = metrics.get(kind, {}).get(name)
             if found:
                 area = "" if found["auc"] is None else f"{found['auc']:.3f}"
-                if found["auc_low"] is not None:
+                if found["auc_low"] is not None and found["auc_low"] < found["auc_high"]:  # equal for a single run
                     area += f" ({found['auc_low']:.3f} to {found['auc_high']:.3f})"
                 ruler = "" if found["auc_ruler"] is None else f"{found['auc_ruler']:.3f}"
                 rows.append([kind.replace("_", " "), name, found["pictures"], found["rectangles"], area, ruler,
@@ -248,7 +247,7 @@ def headlines(results: Results, most: int = 6) -> list[dict]:
 
 def _remnants(results: Results) -> dict:
     last = results.moments.groupby("run", sort=False).tail(1)
-    shares = [f"{results.marked(row.run)} {row.rectangle / row.frames:.0%}" for row in last.itertuples()]
+    shares = [f"{results.marked(row.run)} {100 * row.rectangle / row.frames:.0f} %" for row in last.itertuples()]
     return {"value": ", ".join(shares), "text": "of the views of each remnant are called rectangles"}
 
 
@@ -268,16 +267,21 @@ def expected(thesis: dict, results: Results) -> dict:
     return {"columns": ["", "expected (thesis)", "got", "why they differ"], "rows": _expected_frames(thesis, results)}
 
 
-def _expected_frames(thesis: dict, results: Results) -> list[list]:
+def _expected_frames(thesis: dict, results: Results) -> list[list[str]]:
     figure9, best = thesis["rectangle_percent_figure9"], results.candidates["cosine_raw"].max()
     said = f"{min(figure9)} to {max(figure9)} % (figure), {thesis['rectangle_percent_text']} % (text)"
     frames, shares = _by_run(results)
-    rectangles = int(results.moments["rectangle"].sum())
+    called, compared = f"{results.moments['rectangle'].sum():,}", len(results.candidates)
     return [
-        ["frames per run", thesis["frames_per_run"], frames, "views x snapshots"],
+        ["frames per run", f"{thesis['frames_per_run']:,}", frames, "views x snapshots"],
         ["frames called rectangle", said, shares, "other mergers, another network; the thesis contradicts itself"],
-        ["candidates", thesis["candidates"], rectangles, f"the best {len(results.candidates)} were compared in full"],
-        ["best raw cosine", thesis["best_cosine_raw"], f"{best:.4f}", "ordinary galaxies reach 0.91: it says little"],
+        ["candidates", f"{thesis['candidates']:,}", called, f"the best {compared} were compared in full"],
+        [
+            "best raw cosine",
+            str(thesis["best_cosine_raw"]),
+            f"{best:.4f}",
+            "ordinary galaxies reach 0.91: it says little",
+        ],
     ]
 
 

@@ -1,6 +1,6 @@
 """Thumbnails of thousands of frames in few files: sheets of cells, which a page shows by their places."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ def levels(chosen: pd.DataFrame, packs: Mapping[str, images.PackFile]) -> np.nda
     return found
 
 
-def row_finder(pack: images.PackFile):
+def row_finder(pack: images.PackFile) -> Callable[[int], int]:
     """A function from the number of a frame to its row in the pack; frames are mostly numbered by their rows."""
     count = len(pack)
     ends = [int(pack.frames(row, row + 1)["frame"].iloc[0]) for row in (0, count - 1)]

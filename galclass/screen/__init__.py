@@ -8,6 +8,7 @@ cannot be used is named and left out; the rest goes on. Killed and started again
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from galclass.screen import galaxies, scoring, tables
 from galclass.screen.galaxies import Galaxy, found, read_stars
 from galclass.screen.scoring import Scored, Screen, answered, pictured, prepared, summary_of
 from galclass.screen.watching import watch
+from galclass.snapshot import finding
 
 __all__ = [
     "Galaxy",
@@ -50,7 +52,8 @@ def run(
     Parameters
     ----------
     inputs : paths
-        Snapshots, folders and archives of them, and patterns.
+        Snapshots, folders and archives of them, and patterns. Of the pieces of a snapshot the one that is named first
+        stands for all.
     model : path
         Folder of the network.
     reference : path
@@ -64,7 +67,7 @@ def run(
     Returns
     -------
     answers : list of dict
-        One a snapshot in the order of the inputs (`tables.answers`); `error` where it failed.
+        One a snapshot in the order of the inputs (`tables.answers`), `file` as it was given; `error` where it failed.
     table : the ranked table (`tables.ranked`)
 
     Raises
@@ -73,23 +76,33 @@ def run(
         Nothing was given, or the network or the reference cannot be used.
     """
     named = listed(inputs)
-    files = [file for file, error in named.items() if not error]
+    files = list(dict.fromkeys(one.file for one in named if not one.error))
     screen, kept = prepared(settings, model, reference), None if output is None else tables.Kept(output)
     every = record(settings, model, reference)
     with workers(cores() if len(files) >= _FEW else 1) as share_out:
         done = {one.file: one for one in progress(score(files, screen, every, kept, share_out), len(files), "screen")}
-        scored = [done.get(file) or Scored(file, error=error) for file, error in named.items()]
+        every_file = {one.file: done.get(one.file) or Scored(one.file, error=one.error) for one in named}
+        scored = list(every_file.values())
         compared = scoring.compared(scored, screen, share_out)
     table = tables.ranked(scored, compared)
     if output is not None:
         _write(Path(output), scored, table, screen, every)
         if not any(one.error for one in scored):
             kept.remove()
-    return tables.answers(scored, table), table
+    answers = tables.answers([every_file[one.file] for one in named], table)
+    return [answer | {"file": one.given} for answer, one in zip(answers, named, strict=True)], table
 
 
-def listed(inputs: Sequence[Path | str]) -> dict[Path, str]:
-    """The snapshots that the inputs stand for, each once, in order; for an input that is none the reason, else "".
+class Named(NamedTuple):
+    """A snapshot among the inputs: its path, what the user called it, and why it is none, else ""."""
+
+    file: Path
+    given: str
+    error: str = ""
+
+
+def listed(inputs: Sequence[Path | str]) -> list[Named]:
+    """The snapshots that the inputs stand for, in their order.
 
     Raises
     ------
@@ -98,13 +111,20 @@ def listed(inputs: Sequence[Path | str]) -> dict[Path, str]:
     """
     if not inputs:
         raise InputError("no snapshot given; name at least one snapshot file or a folder of them")
-    named: dict[Path, str] = {}
-    for given in inputs:
-        try:
-            named |= dict.fromkeys(snapshot.find([given]), "")
-        except InputError as error:
-            named[Path(given)] = str(error)
-    return named
+    named = [one for given in inputs for one in _meant(str(given))]
+    whole = set(finding.once([one.file for one in named if not one.error]))
+    return [one for one in named if one.error or one.file in whole]
+
+
+def _meant(given: str) -> list[Named]:
+    """The snapshots that one input stands for."""
+    try:
+        files = snapshot.find([given])
+    except InputError as error:
+        return [Named(Path(given), given, str(error))]
+    path = Path(given)
+    itself = not path.is_dir() and files[0].parent == path.parent and files[0].name.startswith(path.name)
+    return [Named(files[0], given)] if itself else [Named(file, str(file)) for file in files]
 
 
 def score(files: Sequence[Path], screen: Screen, every: dict, kept: tables.Kept | None, share_out):

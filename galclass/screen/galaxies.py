@@ -15,7 +15,7 @@ import numpy as np
 
 from galclass import render, snapshot
 from galclass.errors import InputError
-from galclass.snapshot.finding import first_piece, opened, pieces
+from galclass.snapshot.finding import first_piece, opened, pieces, stem
 
 #: Galaxies looked for, at most, before the most massive ones are taken.
 _LOOKED_FOR = 8
@@ -84,6 +84,11 @@ def digest(file: Path) -> str:
         with opened(part) as stream:
             whole.update(hashlib.file_digest(stream, "sha256").digest())
     return whole.hexdigest()
+
+
+def named(file: Path) -> Path:
+    """The name under which a snapshot's views are drawn, the same in one file, in pieces and through gzip."""
+    return file.with_name(stem(file) + Path(file.name.removesuffix(".gz")).suffix)
 
 
 def unwrapped(stars: snapshot.Snapshot) -> snapshot.Snapshot:

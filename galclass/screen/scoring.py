@@ -173,7 +173,7 @@ def _pictured(file: Path, camera: Camera) -> Pictured:
 def _frames(file: Path, one: galaxies.Galaxy, number: int, camera: Camera) -> render.Frames:
     """One galaxy of a snapshot from its views, centred by shrinking spheres."""
     name = _NAME if number == 1 else f"{_NAME} galaxy {number}"
-    return render.galaxy(file, name, camera.observatory, snapshot.STAR_TYPES, read=lambda _: one.stars)
+    return render.galaxy(galaxies.named(file), name, camera.observatory, snapshot.STAR_TYPES, read=lambda _: one.stars)
 
 
 def _rows(frames: render.Frames, number: int) -> pd.DataFrame:

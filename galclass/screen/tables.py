@@ -13,6 +13,7 @@ import pandas as pd
 
 from galclass import catalog, images
 from galclass.files import atomic
+from galclass.screen.galaxies import named
 from galclass.screen.scoring import CLASS, Scored
 
 #: Of the best frame of a snapshot in its row, beside `Scored.summary` and the scores of the comparison.
@@ -55,9 +56,15 @@ def ranked(scored: Sequence[Scored], compared: pd.DataFrame) -> pd.DataFrame:
 
 def _row(one: Scored) -> dict:
     if one.error:
-        return {"file": str(one.file), "snapshot": one.file.stem, "agrees": False, "flags": "", "error": one.error}
+        return {
+            "file": str(one.file),
+            "snapshot": named(one.file).stem,
+            "agrees": False,
+            "flags": "",
+            "error": one.error,
+        }
     best = {name: one.best[name] for name in _BEST}
-    return {"file": str(one.file), "snapshot": one.file.stem, **one.summary, **best, "error": ""}
+    return {"file": str(one.file), "snapshot": named(one.file).stem, **one.summary, **best, "error": ""}
 
 
 def _order(table: pd.DataFrame) -> np.ndarray:

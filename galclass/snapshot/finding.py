@@ -167,7 +167,7 @@ def find(inputs: Sequence[Path | str]) -> list[Path]:
     found = [file for path in inputs for file in _expanded(Path(path))]
     if not found:
         raise InputError("no snapshot given; name at least one snapshot file or a folder of them")
-    return _once(found)
+    return once(found)
 
 
 def _expanded(path: Path) -> list[Path]:
@@ -243,7 +243,7 @@ def _begins_like_one(path: Path, stamp: tuple[int, int]) -> bool:
     return named_hdf5 or start[:4] in _HEADER_LENGTHS or start[4:8] == b"HEAD"
 
 
-def _once(paths: list[Path]) -> list[Path]:
+def once(paths: Sequence[Path]) -> list[Path]:
     """The same files, but of a snapshot in pieces only the first that is there."""
     found: list[Path] = []
     whole: dict[tuple, bool | None] = {}  # of a row of numbered names: whether each is a snapshot of its own

@@ -112,15 +112,19 @@ def centre(positions: np.ndarray, masses: np.ndarray, box_kpc: Sequence[float] =
     ndarray, shape (3,)
         The centre [kpc]: the mean of the innermost particles (1 % of them, at least 50 or all).
     """
-    keep, enough = np.arange(len(masses)), max(50, len(masses) // 100)
+    enough = max(50, len(masses) // 100)
     positions = unwrap(positions, _circular_mean(positions, masses, box_kpc), box_kpc)
     middle = np.average(positions, axis=0, weights=masses)
-    while len(keep) > enough:
+    while len(masses) > enough:
         positions = unwrap(positions, middle, box_kpc)
-        distance = np.linalg.norm(positions[keep] - middle, axis=1)
+        square = np.einsum("ij,ij->i", positions - middle, positions - middle)
         # Dropping the outer tenth by number shrinks the sphere whatever the profile.
-        keep = keep[np.argsort(distance, kind="stable")[: max(enough, len(keep) * 9 // 10)]]
-        middle = np.average(positions[keep], axis=0, weights=masses[keep])
+        fewer = max(enough, len(masses) * 9 // 10)
+        near = square <= np.partition(square, fewer - 1)[fewer - 1]
+        if near.all():  # as many as are equally far away
+            break
+        positions, masses = positions[near], masses[near]
+        middle = np.average(positions, axis=0, weights=masses)
     return middle
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from galclass import catalog, network, plotstyle, provenance
 from galclass.errors import InputError
-from galclass.files import Pieces, atomic, write_text
+from galclass.files import atomic, pieces, write_text
 from galclass.network import TRUSTED_CLASSES
 from galclass.parallel import cores, workers
 from galclass.progress import progress
@@ -73,16 +73,15 @@ def run(
     maps, table = _observed(sources, parts, settings)
     table = table.assign(part=table["run"].map(parts).to_numpy(), mass_ratio=table["run"].map(mass_ratios).to_numpy())
     record = provenance.record("train", [*packs, *labels], settings, settings["seed"])
-    kept = Pieces(Path(output), record | {"threads": network.threads()})
-    models, history = _members(maps, table, settings, kept)
-    calibration = _calibration(models, maps, table, settings)
-    metrics = _metrics(models, calibration, maps, table, history, settings)
-    metrics["control"] = _control(maps, table, settings, kept)
-    heldout = _heldout(models, calibration, sources, parts, settings)
-    _write_tables(output, history, metrics, parts, groups)
-    catalog.write_table(output / "heldout.parquet", heldout, record)
-    network.write(models, output, _card(calibration, metrics, record))
-    kept.remove()
+    with pieces(Path(output), record | {"threads": network.threads()}) as place:
+        models, history = _members(maps, table, settings, place)
+        calibration = _calibration(models, maps, table, settings)
+        metrics = _metrics(models, calibration, maps, table, history, settings)
+        metrics["control"] = _control(maps, table, settings, place)
+        heldout = _heldout(models, calibration, sources, parts, settings)
+        _write_tables(output, history, metrics, parts, groups)
+        catalog.write_table(output / "heldout.parquet", heldout, record)
+        network.write(models, output, _card(calibration, metrics, record))
     print(summary(metrics), flush=True)
     return metrics
 
@@ -125,7 +124,7 @@ def _chosen(maps: np.ndarray, table: pd.DataFrame, part: str) -> tuple[np.ndarra
 
 
 def _members(
-    maps: np.ndarray, table: pd.DataFrame, settings: dict, kept: Pieces, name: str = "member"
+    maps: np.ndarray, table: pd.DataFrame, settings: dict, place: Callable[[str], Path], name: str = "member"
 ) -> tuple[list[Any], pd.DataFrame]:
     """The networks of the ensemble, and their histories one below the other."""
     data = []
@@ -134,7 +133,7 @@ def _members(
         data.append((chosen, examples.targets(rows)))
     models, histories = [], []
     for member in range(1, settings["members"] + 1):
-        model, history = _member(data, settings, member, kept.path(f"{name}_{member}.npz"))
+        model, history = _member(data, settings, member, place(f"{name}_{member}.npz"))
         models.append(model)
         histories.append(history.assign(member=member))
     return models, pd.concat(histories, ignore_index=True)
@@ -211,9 +210,9 @@ def _metrics(
     }
 
 
-def _control(maps: np.ndarray, table: pd.DataFrame, settings: dict, kept: Pieces) -> dict:
+def _control(maps: np.ndarray, table: pd.DataFrame, settings: dict, place: Callable[[str], Path]) -> dict:
     """The same training on labels without meaning, which must do no better than chance on the test part."""
-    model, _ = _members(maps, examples.shuffled(table, settings["seed"]), settings | {"members": 1}, kept, "control")
+    model, _ = _members(maps, examples.shuffled(table, settings["seed"]), settings | {"members": 1}, place, "control")
     tested, rows = _chosen(maps, table, "test")
     found = network.ensemble_mean(model, tested, settings["batch_size"])
     truth = examples.numbers(rows["label"])

@@ -2,7 +2,7 @@
 # A Slurm of one node on this machine, the tests of tests/cluster on it, and nothing left of it at the end.
 #   tests/cluster/run.sh         the flow up to the labels, its driver killed once: about two minutes
 #   tests/cluster/run.sh --all   and the whole flow, time limits, dying nodes, a controller and a database that go away:
-#                                about 20 minutes, first without accounting, then with
+#                                half an hour, first without accounting, then with
 # It needs root (Slurm starts jobs in the name of their owner), and apt where Slurm is missing. Where it cannot run it
 # says so in a line and ends with 0.
 set -euo pipefail
@@ -20,8 +20,8 @@ install() {
         apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1 || skip "apt could not install $*"
 }
 
-programs=(munged slurmctld slurmd sbatch)
-packages=(munge slurmctld slurmd slurm-client)
+programs=(munged slurmctld slurmd sbatch pgrep)
+packages=(munge slurmctld slurmd slurm-client procps)
 case ${1:-} in
 "") chosen=(-m "not slow") ;;
 --all)
@@ -40,7 +40,7 @@ if pgrep -x slurmctld >/dev/null; then skip "a Slurm controller runs here alread
 # Short, because the names of sockets may have no more than 107 letters.
 folder=$(mktemp -d /tmp/galclass-cluster.XXXXXX)
 finish() {
-    "$here/slurm.sh" stop "$folder"
+    for cluster in "$folder"/*; do "$here/slurm.sh" stop "$cluster"; done
     rm -rf "$folder"
 }
 trap finish EXIT
@@ -48,9 +48,15 @@ trap 'exit 130' INT TERM
 
 # The tests on a cluster, without accounting or with it.
 on_cluster() {
-    "$here/slurm.sh" start "$folder" "$1"
-    GALCLASS_CLUSTER=$folder GALCLASS_ACCOUNTING=$1 pytest "$here" -p no:cacheprovider --durations=10 "${chosen[@]}"
-    "$here/slurm.sh" stop "$folder"
+    local cluster=$folder/$1
+    if ! "$here/slurm.sh" start "$cluster" "$1"; then
+        tail -n 3 "$cluster"/*.log >&2 || true
+        [ "${chosen[*]}" ] || exit 1
+        skip "Slurm does not start here"
+    fi
+    GALCLASS_CLUSTER=$cluster GALCLASS_ACCOUNTING=$1 pytest "$here" -p no:cacheprovider --durations=10 \
+        --basetemp="$cluster/tests" "${chosen[@]}"
+    "$here/slurm.sh" stop "$cluster"
 }
 
 on_cluster none

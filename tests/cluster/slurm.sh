@@ -59,7 +59,7 @@ MinJobAge=300
 SlurmdTimeout=15
 SlurmdParameters=config_overrides
 $(storage)
-NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=8000 State=UNKNOWN
+NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000 State=UNKNOWN
 PartitionName=test Nodes=$(hostname) Default=YES MaxTime=INFINITE State=UP
 CONF
 }
@@ -85,11 +85,10 @@ CONF
 
 # Wait until a command succeeds: await SECONDS WHAT COMMAND...
 await() {
-    local left=$(($1 * 5)) what=$2
+    local end=$((SECONDS + $1)) what=$2
     shift 2
-    until "$@" >/dev/null 2>&1; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || { echo "slurm.sh: $what did not come up; see the logs in $folder" >&2; exit 1; }
+    until timeout 10 "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || { echo "slurm.sh: $what did not come up; see the logs in $folder" >&2; exit 1; }
         sleep 0.2
     done
 }
@@ -117,6 +116,7 @@ start_database() {
 }
 
 node_is_idle() { sinfo -h -o %T | grep -qx idle; }
+export -f node_is_idle
 
 # Ask a daemon to stop, by its own process number.
 stop() {
@@ -144,7 +144,7 @@ start)
     if [ "$accounting" = accounting ]; then mkdir -p /run/mysqld; start_database; fi
     slurmctld
     slurmd
-    await 30 "the node" node_is_idle
+    await 30 "the node" bash -c node_is_idle
     ;;
 stop)
     for daemon in slurmd slurmctld slurmdbd mariadbd munged; do stop "$daemon"; done

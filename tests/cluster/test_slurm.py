@@ -22,10 +22,10 @@ COPIED = ("Snakefile", "config", "fortran", "galclass", "profiles", "workflow", 
 PART = [f"results/{made}" for made in ("label/mergers/box.parquet", "render/film/box.h5", "label/mergers/oval.parquet")]
 #: The first two of them only.
 SIMULATED = [f"results/simulate/mergers/{run}/quality.csv" for run in ("box", "oval")]
-#: One simulation of more than a minute on one core, its checkpoints ten seconds apart.
+#: One simulation of about two minutes on one core, its checkpoints ten seconds apart.
 LONG = """
 initial: {disc_particles: 1500, halo_particles: 1500}
-simulate: {time_step_gyr: 0.00006, checkpoint_minutes: 0.16}
+simulate: {time_step_gyr: 0.00002, checkpoint_minutes: 0.16}
 """
 
 pytestmark = pytest.mark.skipif(not CLUSTER, reason="needs a Slurm: tests/cluster/run.sh starts one")
@@ -36,6 +36,7 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.drivers = []
         for name in COPIED:
             if (ROOT / name).is_dir():
                 ignored = shutil.ignore_patterns("__pycache__", "*.so")
@@ -44,7 +45,7 @@ class Project:
                 shutil.copy2(ROOT / name, folder / name)
 
     def local(self, *arguments: str) -> None:
-        assert self._start("--cores", "2", *arguments).wait() == 0, self.log()
+        assert self._start("--profile", "profiles/local", "--cores", "2", *arguments).wait() == 0, self.log()
 
     def slurm(self, *arguments: str) -> subprocess.Popen:
         """Start the driver, in a process group of its own."""
@@ -79,7 +80,8 @@ class Project:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{BIN}:{os.environ['PATH']}"}
         with open(self.folder / "driver.log", "a") as log:
             call = {"cwd": self.folder, "env": environment, "stdout": log, "stderr": log, "start_new_session": True}
-            return subprocess.Popen([BIN / "snakemake", *arguments], **call)
+            self.drivers.append(subprocess.Popen([BIN / "snakemake", *arguments], **call))
+        return self.drivers[-1]
 
 
 def asked(*command: str) -> list[str]:
@@ -123,23 +125,27 @@ def part(alone) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def simulated(part) -> dict[str, str]:
-    return {
-        name: digest for name, digest in part.items() if name.split("/")[0] in ("config.yaml", "initial", "simulate")
-    }
+    kept = ("config.yaml", "initial", "simulate", "validate")
+    return {name: digest for name, digest in part.items() if name.split("/")[0] in kept}
 
 
 @pytest.fixture
 def project(tmp_path, alone, part):
     """A fresh copy with the programs already compiled; whatever it has left in the queue goes with it."""
     shutil.copytree(alone.folder / "results/bin", tmp_path / "results/bin")
-    yield Project(tmp_path)
+    fresh = Project(tmp_path)
+    yield fresh
+    for driver in fresh.drivers:
+        kill(driver)
     subprocess.run(["scancel", "--user=root"], check=False)
     wait_for(lambda: not states(), "an empty queue")
 
 
 def kill(driver: subprocess.Popen) -> None:
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
+    """Kill a driver and what it has started, if it still runs."""
+    if driver.poll() is None:
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
 
 
 def test_a_killed_driver_is_followed_by_the_same_command(project, part):

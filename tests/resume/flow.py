@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import os
 import random
 import re
@@ -174,7 +175,7 @@ def differences(results: dict[str, str], reference: dict[str, str]) -> list[str]
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment of the flow: so many steps left, and so long [s] after that was first so; None is before the plan."""
+    """A moment of the flow: so many steps left, and so long [s] after that is first so; None is before the plan."""
 
     left: int | None
     after_s: float
@@ -182,17 +183,19 @@ class Moment:
 
 @dataclass(frozen=True)
 class Reference:
-    """An undisturbed run: the digests of its results, its seconds, and when it had how many steps left."""
+    """An undisturbed run: digests of its results, its seconds, when it had how many steps left, and its stages."""
 
     results: dict[str, str]
     seconds: float
     timeline: list[tuple[float, int | None]]
+    stages: set[str]
 
     def moments(self, count: int, dice: random.Random) -> list[Moment]:
-        """Moments in their order, drawn from the whole duration, every second of it as likely as the next."""
-        drawn = sorted(dice.uniform(0, self.seconds) for _ in range(count))
-        before = [[entry for entry in self.timeline if entry[0] <= moment][-1] for moment in drawn]
-        return [Moment(left, moment - start) for (start, left), moment in zip(before, drawn, strict=True)]
+        """Moments in their order, drawn from the whole flow, every step of it as likely as the next."""
+        ends = [start for start, _ in self.timeline[1:]] + [self.seconds]
+        drawn = sorted(dice.uniform(0, len(ends)) for _ in range(count))
+        steps = [(*self.timeline[int(place)], ends[int(place)], place % 1) for place in drawn]
+        return [Moment(left, share * (end - start)) for start, left, end, share in steps]
 
 
 def undisturbed(flow: Flow) -> Reference:
@@ -200,23 +203,29 @@ def undisturbed(flow: Flow) -> Reference:
     begin = time.monotonic()
     flow.start()
     timeline: list[tuple[float, int | None]] = [(0.0, None)]
+    stages: set[str] = set()
     while flow.wait(0.02) is None:
         left = flow.steps_left()
+        stages |= set(flow.processes().values())
         if left != timeline[-1][1]:
             timeline.append((time.monotonic() - begin, left))
     if flow.driver.returncode != 0:
         raise SystemExit(f"the flow failed without being disturbed; see {flow.output}")
-    return Reference(flow.results(), time.monotonic() - begin, timeline)
+    return Reference(flow.results(), time.monotonic() - begin, timeline, stages - {""})
 
 
 def wait_until(flow: Flow, moment: Moment) -> bool:
-    """Wait for a moment of a flow that may have begun in its middle; False if the driver ended before it."""
+    """Wait for a moment of a flow that may have begun in its middle, or for the next step if that is done earlier.
 
-    def reached() -> bool:
-        left = flow.steps_left()
-        return moment.left is None or (left is not None and left <= moment.left)
-
-    while not reached():
+    False if the driver ended before it.
+    """
+    reached = math.inf
+    while time.monotonic() < reached + moment.after_s:
         if flow.wait(0.01) is not None:
             return False
-    return flow.wait(moment.after_s) is None
+        left = flow.steps_left()
+        if moment.left is None or left == moment.left:
+            reached = min(reached, time.monotonic())
+        elif left is not None and left < moment.left:
+            return True
+    return True

@@ -2,9 +2,9 @@
 
     python tests/resume/kill_trials.py --trials 50 --seed 1
 
-A trial is one kill. Every flow is killed a few times on its way, at moments drawn from the whole duration of an
+A trial is one kill. Every flow is killed a few times on its way, in steps drawn at random from those of an
 undisturbed flow, and must then come to its end by the one same command, with the same bytes in every file of results
-and no file more. The kinds of kill:
+and no file more. In a last flow every stage that no kill has met by then is aimed at. The kinds of kill:
 
     driver   SIGKILL to Snakemake alone; the stages it started go on, and the command is given again at once
     stage    SIGKILL to one process at work: a verb of galclass, one of its workers, or a Fortran program
@@ -17,6 +17,7 @@ Writes trials.tsv (a line a kill) and table.md (stage by kind) to the folder. Ex
 
 import argparse
 import csv
+import functools
 import itertools
 import random
 import shutil
@@ -24,7 +25,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -35,6 +36,8 @@ KINDS = ("driver", "stage", "node", "SIGTERM", "Ctrl-C")
 _PATIENCE_S = 1800.0
 #: Longest time in which something is at work at the moment a stage is to be killed [s].
 _FOR_A_STAGE_S = 5.0
+#: Longest time into a stage that is aimed at [s].
+_INTO_A_STAGE_S = 1.0
 
 
 @dataclass
@@ -47,10 +50,13 @@ class Kill:
     left: int | None
 
 
-def kill(flow: Flow, kind: str, dice: random.Random) -> list[str] | None:
-    """Kill once; returns the stages that were hit, or for a driver those at work; None if nothing was there to kill."""
+def kill(flow: Flow, kind: str, dice: random.Random, aim: set[str] | None = None) -> list[str] | None:
+    """Kill once; returns the stages that were hit, or for a driver those at work; None if nothing was there to kill.
+
+    Where a stage is to be killed it is one of `aim`, any unless given.
+    """
     if kind == "stage":
-        return _kill_stage(flow, dice)
+        return _kill_stage(flow, dice, aim)
     at_work = sorted({stage for stage in flow.processes().values() if stage})
     if kind == "node":
         flow.kill_all()
@@ -62,15 +68,27 @@ def kill(flow: Flow, kind: str, dice: random.Random) -> list[str] | None:
     return at_work
 
 
-def _kill_stage(flow: Flow, dice: random.Random) -> list[str] | None:
+def _kill_stage(flow: Flow, dice: random.Random, aim: set[str] | None) -> list[str] | None:
     """SIGKILL to one process of a stage; waits a little for one."""
     end = time.monotonic() + _FOR_A_STAGE_S
-    while not (chosen := [entry for entry in flow.processes().items() if entry[1]]):
+    while not (chosen := [entry for entry in flow.processes().items() if entry[1] and entry[1] in (aim or entry)]):
         if flow.wait(0.01) is not None or time.monotonic() > end:
             return None
     pid, stage = dice.choice(chosen)
     send(pid, signal.SIGKILL)
     return [stage]
+
+
+def _kill_and_go_on(
+    flow: Flow, number: int, kind: str, dice: random.Random, aim: set[str] | None = None
+) -> Kill | None:
+    """Kill once, and give the command again if the driver was hit; None if nothing was there to kill."""
+    left = flow.steps_left()
+    stages = kill(flow, kind, dice, aim)
+    if kind != "stage":
+        flow.driver.wait()
+        flow.start()
+    return None if stages is None else Kill(number, kind, ", ".join(stages) or "(between stages)", left)
 
 
 def disturbed(
@@ -90,16 +108,30 @@ def disturbed(
                 return kills, excused
             flow.start()
             excused = False
-        left = flow.steps_left()
-        stages = kill(flow, kind, dice)
-        if stages is not None:
-            kills.append(Kill(number, kind, ", ".join(stages) or "(between stages)", left))
-        if kind == "stage":
-            excused = stages is not None
-        else:
-            flow.driver.wait()
+        one = _kill_and_go_on(flow, number, kind, dice)
+        kills += [one] if one else []
+        excused = kind == "stage" and (excused or one is not None)
+    return kills, excused
+
+
+def aimed(flow: Flow, number: int, stages: set[str], dice: random.Random) -> tuple[list[Kill], bool]:
+    """Start a flow and kill it while each of `stages` is at work; otherwise as `disturbed`."""
+    kills: list[Kill] = []
+    excused, kinds, wanted = False, _shuffled(dice), set(stages)
+    flow.start()
+    while wanted:
+        if flow.wait(0.01) is not None:
+            if flow.driver.returncode == 0 or not excused:
+                break
             flow.start()
             excused = False
+        elif aim := wanted & set(flow.processes().values()):
+            time.sleep(dice.uniform(0, _INTO_A_STAGE_S))
+            kind = next(kinds)
+            one = _kill_and_go_on(flow, number, kind, dice, aim)
+            kills += [one] if one else []
+            wanted -= set(one.stages.split(", ")) if one else set()
+            excused = kind == "stage" and (excused or one is not None)
     return kills, excused
 
 
@@ -147,29 +179,40 @@ def _shuffled(dice: random.Random) -> Iterator[str]:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the trials; returns the exit code."""
+    # A shell lets what it puts into the background ignore Ctrl-C, and so would all that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(arguments.folder or tempfile.mkdtemp(prefix="kill_trials_")).resolve()
     dice = random.Random(arguments.seed)
     settings = (tuple(arguments.configuration), (), arguments.cores)
     reference = undisturbed(Flow(folder / "reference", *settings))
     print(f"undisturbed: {reference.seconds:.0f} s, {len(reference.results)} files of results", flush=True)
     kills: list[Kill] = []
-    wrong = number = 0
-    while len(kills) < arguments.trials:
-        number += 1
-        begin, flow = time.monotonic(), Flow(folder / f"flow_{number:03d}", *settings)
-        kinds = list(itertools.islice(_shuffled(dice), min(arguments.kills, arguments.trials - len(kills))))
-        met, excused = disturbed(flow, number, kinds, reference.moments(len(kinds), dice), dice)
+    wrong: list[bool] = []
+
+    def trial(disturb: Callable[[Flow, int], tuple[list[Kill], bool]]) -> None:
+        number, begin = len(wrong) + 1, time.monotonic()
+        flow = Flow(folder / f"flow_{number:03d}", *settings)
+        met, excused = disturb(flow, number)
         problems = judge(flow, reference.results, excused)
-        kills += met
-        wrong += bool(problems)
+        kills.extend(met)
+        wrong.append(bool(problems))
         write(folder, kills)
         said = ", ".join(f"{one.kind} at {one.stages}" for one in met)
         print(f"flow {number}, {time.monotonic() - begin:.0f} s, {len(kills)}/{arguments.trials} kills: {said}: "
               + ("; ".join(problems[:10]) or "identical"), flush=True)  # fmt: skip
         if not problems:
             shutil.rmtree(flow.folder)
-    print(table(kills) + f"\n{len(kills)} kills of {number} flows: {number - wrong} identical, {wrong} wrong")
-    return int(wrong > 0)
+
+    while (left := arguments.trials - len(kills)) > 0:
+        kinds = list(itertools.islice(_shuffled(dice), min(arguments.kills, left)))
+        moments = reference.moments(len(kinds), dice)
+        trial(functools.partial(disturbed, kinds=kinds, moments=moments, dice=dice))
+    if missed := reference.stages - {stage for one in kills for stage in one.stages.split(", ")}:
+        trial(functools.partial(aimed, stages=missed, dice=dice))
+    print(
+        table(kills) + f"\n{len(kills)} kills of {len(wrong)} flows: {wrong.count(False)} identical, {sum(wrong)} wrong"
+    )
+    return int(any(wrong))
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from galclass import catalog, crate, provenance
+from galclass.config import ROOT
 from galclass.errors import InputError
 
 DATE = "2026-01-01"
@@ -23,9 +25,13 @@ def project(tmp_path_factory):
         (results / name).mkdir(parents=True)
     (results / "config.yaml").write_text("render: {}\n")
     (results / "bin" / "merger").write_bytes(b"\x7fELF")
+    built = provenance.record("compile", [], {"program": "merger"}) | {"fortran": "f" * 64, "compiler": "GCC 12"}
+    (results / "bin" / "merger.json").write_text(json.dumps(built))
     (results / "render/mergers/box.h5").write_bytes(b"pictures" * 100)
     with contextlib.chdir(folder):
-        record = provenance.record("classify", [Path("results/render/mergers/box.h5")], {})
+        inputs = [Path("results/render/mergers/box.h5"), ROOT / "config/telescopes.yaml", ROOT / "config/mergers.tsv"]
+        record = provenance.record("classify", inputs, {})
+        record["inputs"]["config/mergers.tsv"] = "0" * 64  # edited since, so not the one in the crate
         catalog.write_table(Path("results/classify/box.parquet"), pd.DataFrame({"class": ["oval"]}), record)
         report = json.dumps(record | {"stage": "report", "inputs": {"results/classify/box.parquet": "0" * 64}})
     page = f'<script type="application/json" id="provenance">{report}</script>'
@@ -49,7 +55,7 @@ def graph(made):
 
 def test_small_files_go_along_and_large_ones_are_named(made, graph):
     assert (made / "results/classify/box.csv").is_file() and (made / "Snakefile").is_file()
-    assert not (made / "results/render").exists() and not (made / "results/bin").exists()
+    assert not (made / "results/render").exists() and not (made / "results/bin/merger").exists()
     pack = graph["#results/render/mergers/box.h5"]
     assert (pack["contentSize"], pack["description"]) == ("800", "not in this crate")
     assert pack["sha256"] == provenance.file_digest(made.parent / "results/render/mergers/box.h5")
@@ -58,17 +64,31 @@ def test_small_files_go_along_and_large_ones_are_named(made, graph):
 def test_every_file_has_its_size_and_digest(made, graph):
     files = [path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()]
     for name in files:
-        if name != crate.METADATA:
+        if name not in (crate.METADATA, crate.PREVIEW):
             assert graph[name]["contentSize"] == str((made / name).stat().st_size)
             assert graph[name]["sha256"] == provenance.file_digest(made / name)
 
 
 def test_a_step_tells_what_it_read_and_wrote(graph):
     step = graph["#classify/classify/box.parquet"]
-    assert step["object"] == [{"@id": "#results/render/mergers/box.h5"}]
+    assert step["object"] == [{"@id": "#results/render/mergers/box.h5"}, {"@id": "config/telescopes.yaml"}]
     assert step["result"] == [{"@id": "results/classify/box.csv"}, {"@id": "results/classify/box.parquet"}]
     program = graph[step["instrument"]["@id"]]
     assert program["name"] == "galclass classify" and program["sha256"] == provenance.code_digest("classify")
+
+
+def test_a_program_tells_its_fortran_and_its_compiler(graph):
+    step = graph["#compile/bin/merger.json"]
+    assert {"@id": "#results/bin/merger"} in step["result"]
+    program = graph[step["instrument"]["@id"]]
+    assert program["sha256"] == "f" * 64 and "GCC 12" in program["description"]
+
+
+def test_a_page_tells_people_what_was_made_from_what(made):
+    page = (made / crate.PREVIEW).read_text()
+    table = '<a href="results/classify/box.parquet">results/classify/box.parquet</a></td>'
+    assert f"{table}<td>results/render/mergers/box.h5<br>" in page
+    assert all((made / name).is_file() for name in re.findall(r'href="([^"]+)"', page))
 
 
 def test_the_run_of_the_workflow_is_an_action_of_its_own(graph):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
@@ -14,8 +15,8 @@ import pandas as pd
 import pytest
 
 from galclass import files, train
-from galclass.errors import GalclassError
-from galclass.files import Pieces, atomic, write_text
+from galclass.errors import GalclassError, InputError
+from galclass.files import alone, atomic, pieces, write_text
 from galclass.parallel import workers
 from galclass.train import fitting
 from tests.unit.test_train_trusted import SETTINGS, write_run
@@ -104,14 +105,47 @@ def test_full_disk_is_one_clear_line(small_files, tmp_path, write):
 # Finished pieces ----------------------------------------------------------------------------------------------
 
 
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
 def test_pieces_count_only_for_the_very_same_work(tmp_path):
-    target = tmp_path / "network"
-    write_text(Pieces(target, {"seed": 1}).path("a"), "x")
-    assert Pieces(target, {"seed": 1}).path("a").is_file()
-    assert not Pieces(target, {"seed": 2}).path("a").is_file()
-    assert not Pieces(target, {"seed": 1}).path("a").is_file()  # forgotten as that of other work
-    Pieces(target, {"seed": 1}).remove()
+    def found_when_killed(seed: int) -> bool:
+        with pytest.raises(Killed), pieces(tmp_path / "network", {"seed": seed}) as place:
+            found = place("a").is_file()
+            write_text(place("a"), "x")
+            raise Killed
+        return found
+
+    assert [found_when_killed(seed) for seed in (1, 1, 2, 1)] == [False, True, False, False]
+    with pieces(tmp_path / "network", {"seed": 1}) as place:
+        assert place("a").is_file()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_of_work_that_failed_at_once_leave_nothing(tmp_path):
+    with pytest.raises(InputError), pieces(tmp_path / "network", {}):
+        raise InputError("diverged")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_at_a_time(tmp_path, capsys):
+    """Without waiting, eight writers of the same file would read what others have written."""
+
+    def write_digits(_) -> str:
+        path = tmp_path / "digits"
+        with alone(tmp_path / "lock"):
+            path.write_text("")
+            for digit in "0123456789":
+                with open(path, "a") as stream:
+                    stream.write(digit)
+                time.sleep(0.001)
+            return path.read_text()
+
+    with ThreadPoolExecutor(8) as aside:  # locks are of open files, so that threads exclude each other as processes do
+        assert list(aside.map(write_digits, range(80))) == ["0123456789"] * 80
+    assert "another process is at work here" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["digits"]
 
 
 def test_network_is_kept_to_the_last_bit(tmp_path):
@@ -132,10 +166,6 @@ def test_damaged_network_counts_as_missing(tmp_path, damage):
     whole[1000] ^= 1
     path.write_bytes({"cut": whole[:5000], "flipped": whole, "empty": b""}[damage])
     assert fitting.read_member(path) is None
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
 
 
 @pytest.mark.slow

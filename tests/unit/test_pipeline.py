@@ -103,6 +103,14 @@ def test_files_behind_screened_snapshots(folder, capsys):
     assert capsys.readouterr().err.startswith("galclass: screen.snapshots: nowhere: no such file")
 
 
+def test_inputs_of_a_project_do_not_depend_on_where_it_lies(folder, monkeypatch):
+    monkeypatch.setattr(config, "ROOT", folder)
+    built_in = "config/reference/leda074886.yaml"
+    assert pipeline.reference_inputs({"image": ""}) == [built_in]
+    monkeypatch.setattr(config, "ROOT", folder.parent / "elsewhere")
+    assert pipeline.reference_inputs({"image": ""}) == [str(folder.parent / "elsewhere" / built_in)]
+
+
 def test_records_of_a_project_that_was_moved_are_kept(folder):
     """As Snakemake 9 keeps them: each with the path of the folder that it was made in."""
     (folder / ".snakemake").mkdir()

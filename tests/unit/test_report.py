@@ -212,7 +212,7 @@ def test_headlines_are_three_and_true(finished):
     accuracy, remnants, best = tables.headlines(finished)
     assert accuracy["value"] == "97.0 %"
     assert "34.0 %" in accuracy["text"]
-    assert remnants["value"] == "box 100%"  # both views of the last snapshot
+    assert remnants["value"] == "box 100 %"  # both views of the last snapshot
     assert best["value"] == "0.900"
     assert "frame 5" in best["text"]
 
@@ -220,8 +220,8 @@ def test_headlines_are_three_and_true(finished):
 def test_thesis_stands_beside_ours(finished):
     thesis = yaml.safe_load((config.ROOT / "workflow" / "report" / "thesis.yaml").read_text())
     rows = {row[0]: row[1:] for row in tables.expected(thesis, finished)["rows"]}
-    assert rows["candidates"][:2] == [4683, 3]
-    assert rows["best raw cosine"][:2] == [0.9112, "0.9000"]
+    assert rows["candidates"][:2] == ["4,683", "3"]
+    assert rows["best raw cosine"][:2] == ["0.9112", "0.9000"]
     assert rows["frames called rectangle"][0] == "0.9 to 7.5 % (figure), 43 % (text)"
     assert "50.0 %" in rows["frames called rectangle"][1]
 
@@ -235,6 +235,9 @@ def test_frames_are_counted_by_run_and_together_with_the_corrected_rate(finished
     rate = rates.estimate(frames, finished.heldout)
     low, high = (visibility.percent(end) for end in (rate.low, rate.high))
     assert table["rows"][0][7] == f"50 % ({low} to {high} %)"
+    assert (table["rows"][0][-1], table["notes"]) == ("", rate.note.split("; ")), (
+        "what is noted of every run is said once"
+    )
 
 
 def test_the_classifier_stands_beside_the_ruler(finished):

@@ -132,3 +132,12 @@ def test_figures_show_the_tables(finished):
     assert len(ax.collections[0].get_offsets()) == 11  # one is never a rectangle
     assert "run_011" in [text.get_text() for text in ax.texts]
     assert plotstyle.png_bytes(fig).startswith(b"\x89PNG")
+
+
+def test_only_names_that_do_not_overlap_stand_beside_dots():
+    """The second is beside the first, the third far below, the fourth much shorter."""
+    runs = pd.DataFrame({"run": list("abcd"), "duration_gyr": [1.0, 0.98, 0.97, 0.3], "mass_ratio": 1.0,
+                         "sky_fraction": [0.30, 0.31, 0.10, 0.30]})  # fmt: skip
+    _, ax = plotstyle.figure(4.0, 3.0)
+    overview.plot_spans(runs, ax)
+    assert [text.get_text() for text in ax.texts] == ["a", "c", "d"]

@@ -224,6 +224,19 @@ def test_mistakes_of_the_classifier_are_taken_out_of_the_share():
     assert found["high"] == max(rates.estimate(rows([0.9] * 2 + [0.1] * 18).assign(run="a"), heldout()).high, 0.1)
 
 
+def test_an_interval_that_says_nothing_is_no_number():
+    assert page.interval({"low": 0.0, "high": 1.0}) == "not known"
+    assert page.interval({"low": 0.0, "high": 0.25}) == "0.0 to 25.0 %"
+
+
+def test_files_of_one_name_have_their_folder_in_the_title():
+    assert page.titles(pd.Series(["a/snap.dat", "b/snap.dat", "b/other.dat"])) == [
+        "a/snap.dat",
+        "b/snap.dat",
+        "other.dat",
+    ]
+
+
 def test_what_the_classifier_misses_is_added_and_the_interval_holds_the_share_called_so():
     """It finds half of the rectangles: where half are called so, all may be."""
     misses = heldout()

@@ -1,12 +1,14 @@
 """`galclass screen`: what it prints, how it ends, and what it refuses."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from galclass import snapshot
 from galclass.cli import app
+from tests.unit import snapshot_codes
 from tests.unit.test_render import stars
 from tests.unit.test_screen import RENDER, folder, net, reference, settings  # noqa: F401
 
@@ -81,3 +83,20 @@ def test_a_telescope_that_is_none(call):
     done = call("a.dat", "--telescope", "hubble")
     assert done.exit_code == 1
     assert "preset" in str(done.exception)
+
+
+def test_a_caller_finds_its_files_by_the_names_it_gave(call, folder):  # noqa: F811
+    given = [f"{folder}/./snap_000.dat", str(folder / "snap_003.dat"), f"{folder}/./snap_000.dat"]
+    answers = json.loads(call(*given, "--views", "1", "--json").stdout)
+    assert [answer["file"] for answer in answers] == given
+    assert answers[0]["best"] == answers[2]["best"]
+
+
+def test_pieces_are_one_snapshot_with_the_views_of_the_whole(call, tmp_path):
+    some = replace(stars(kind=4), box_kpc=(0.0,) * 3)
+    whole = snapshot_codes.write(tmp_path / "snap_001.hdf5", some, "gizmo")
+    (tmp_path / "parts").mkdir()
+    parts = snapshot_codes.write(tmp_path / "parts" / "snap_001.hdf5", some, "gizmo", pieces=2)
+    answers = json.loads(call(*whole, *parts, tmp_path / "parts" / "snap_001", "--views", "2", "--json").stdout)
+    assert [answer["file"] for answer in answers] == [str(whole[0]), str(parts[0]), str(tmp_path / "parts/snap_001")]
+    assert answers[0]["best"]["view"] == answers[1]["best"]["view"] == answers[2]["best"]["view"]

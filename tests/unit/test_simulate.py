@@ -224,7 +224,7 @@ def test_a_merger_whose_parent_was_killed_is_waited_for(programs, pair, tmp_path
     first.kill()
     first.wait()
     with subprocess.Popen(long_run(pair, programs, tmp_path / "out"), stdout=subprocess.PIPE, text=True) as second:
-        assert "another process is at work in" in second.stdout.readline()
+        assert "another process is at work here" in second.stdout.readline()
         os.kill(orphan, signal.SIGTERM)
         assert "merger: continuing at step" in second.stdout.readline()
         second.terminate()

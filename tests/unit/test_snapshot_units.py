@@ -214,3 +214,10 @@ def test_show_as_json_has_one_object_for_each_input(tmp_path):
     assert done.exit_code == 1
     assert rows[0]["length_kpc"] == 0.5 and rows[0]["units"] == "given: length; the rest: assumed"
     assert set(rows[1]) == {"file", "error"} and "no such file" in rows[1]["error"]
+
+
+def test_stars_that_are_equally_far_away_have_a_centre():
+    corners = np.array([[x, y, z] for x in (0.0, 1.0) for y in (0.0, 1.0) for z in (0.0, 1.0)] * 20)
+    # The mean of 160 numbers of order 1 is rounded in the last digits.
+    assert snapshot.centre(corners, np.ones(160)) == pytest.approx([0.5, 0.5, 0.5], abs=1e-14)
+    assert snapshot.centre(np.ones((160, 3)), np.ones(160)) == pytest.approx([1.0, 1.0, 1.0], abs=1e-14)

@@ -75,7 +75,7 @@ def test_half_way(results):
     assert status.lines(answer) == [
         "runs: 2 of 3 done, 1 running, 0 waiting, 0 failed; frames screened: 15 of 30, rectangles 1, candidates 0; "
         "2:00 to 4:00 left",
-        "simulating: oval 0.50 of 2 Gyr",
+        "running: simulate_merger oval (0.50 of 2 Gyr)",
     ]  # two threads work, so the time left was asked for two cores
 
 
@@ -128,10 +128,16 @@ def test_two_commands_in_one_log_do_not_end_each_other(results):
 
 
 def test_what_is_done_once_fails_by_its_name(results):
-    log(results, "train.log", "started: train network", "galclass: no rectangles to learn from")
+    log(results, "train/network.log", "started: train network", "galclass: no rectangles to learn from")
     answer = status.run(results)
-    assert answer["failures"] == [{"name": "train", "reason": "train network: no rectangles to learn from"}]
+    assert answer["failures"] == [{"name": "network", "reason": "train network: no rectangles to learn from"}]
     assert answer["failed"] == 0, "no run has failed"
+
+
+def test_of_many_commands_the_first_are_named(results):
+    log(results, "train.log", *(f"started: train part_{number:02d}" for number in range(12)))
+    (line,) = status.lines(status.run(results))[1:]
+    assert line.startswith("running: train part_00, train part_01, ") and line.endswith("train part_09 and 2 more")
 
 
 def test_finished(results):

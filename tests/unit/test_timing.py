@@ -21,6 +21,7 @@ from galclass.cli import timing
         ("verify results/render/mergers -o results/verify/candidates.parquet", "verify candidates"),
         ("report results -o results/report/index.html", "report index"),
         ("train a.h5 --thesis oval-rectangle -o results/train/thesis/oval-rectangle", "train_thesis oval-rectangle"),
+        ("reference -o results/reference -c results/config.yaml", "reference"),
         ("doctor", "doctor"),
         ("--help", "galclass"),
     ],

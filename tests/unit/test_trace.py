@@ -35,7 +35,9 @@ def template(tmp_path_factory):
 
 def _make_project():
     write("config/telescopes.yaml", "presets: {}\n")
-    write("results/bin/merger", "\x7fELF GCC: (Debian 12.2.0-14) 12.2.0\0")
+    write("results/bin/merger", "\x7fELF")
+    built = {"fortran": provenance.fortran_digest("merger"), "compiler": "GCC 12", "settings": {"program": "merger"}}
+    write("results/bin/merger.json", json.dumps(record("compile", []) | built))
     write("results/initial/box.dat", "particles")
     note("results/initial/box.json", "initial", [], 3)
     folder = "results/simulate/mergers/box"
@@ -87,6 +89,7 @@ def pack(name, inputs):
 
 
 @pytest.mark.parametrize(("file", "stage"), [
+    ("results/bin/merger", "compile"),
     ("results/initial/box.dat", "initial"),
     ("results/simulate/mergers/box/energy.csv", "simulate"),
     ("results/simulate/mergers/box/snapshot_000.dat", "simulate"),
@@ -109,15 +112,28 @@ def test_every_kind_of_product_has_a_record(project, file, stage):
     assert trace.run(path(file))["nodes"][0]["stage"] == stage
 
 
-def test_a_trace_ends_at_programs_and_at_what_was_given(project):
+def test_a_trace_ends_at_what_was_given_and_at_programs(project):
     answer = trace.run(path("results/report/index.html"))
     ends = {node["file"]: node["kind"] for node in answer["nodes"] if not node["record"]}
-    assert ends == {
-        "config/telescopes.yaml": "given",
-        "results/bin/merger": "Fortran program, GCC: (Debian 12.2.0-14) 12.2.0",
-    }
+    assert ends == {"config/telescopes.yaml": "given"}
     stages = {node["stage"] for node in answer["nodes"] if node["record"]}
-    assert stages == {"report", "classify", "train", "render", "simulate", "initial"}
+    assert stages == {"report", "classify", "train", "render", "simulate", "initial", "compile"}
+
+
+def test_a_program_tells_its_fortran_and_its_compiler(project):
+    text = "\n".join(trace.lines(trace.run(path("results/simulate/mergers/box/energy.csv"))))
+    digest = provenance.fortran_digest("merger")[:12]
+    assert f"  results/bin/merger  [compile, Fortran {digest}, GCC 12, galclass" in text
+
+
+def test_check_tells_that_the_fortran_is_another(project):
+    """The Python that called the compiler does not count."""
+    built = json.loads(path("results/bin/merger.json").read_text())
+    write("results/bin/merger.json", json.dumps(built | {"code": "0" * 64}))
+    assert trace.run(path("results/bin/merger"), check=True)["changed"] == []
+    write("results/bin/merger.json", json.dumps(built | {"fortran": "0" * 64}))
+    changed = trace.run(path("results/bin/merger"), check=True)["changed"]
+    assert changed == ["the Fortran of program merger has changed since"]
 
 
 def test_a_tree_shows_every_step_with_code_and_seed(project):

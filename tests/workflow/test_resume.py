@@ -16,7 +16,8 @@ import kill_trials  # noqa: E402
 
 #: The stages of one run from its initial conditions to its labels, and what they make beside the configuration.
 TARGET = "results/label/mergers/box.parquet"
-MADE = ("initial/box", "simulate/mergers/box/", "render/mergers/box", "label/mergers/box", "bin/merger", "config.yaml")
+MADE = ("initial/box", "simulate/mergers/box/", "render/mergers/box", "label/mergers/box", "bin/merger", "config.yaml",
+        "validate/config.yaml")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,8 @@ def with_program(finished):
 
     def put(folder: Path) -> None:
         (folder / "results" / "bin").mkdir(parents=True)
-        shutil.copy2(finished.folder / "results" / "bin" / "merger", folder / "results" / "bin")
+        for name in ("merger", "merger.json"):
+            shutil.copy2(finished.folder / "results" / "bin" / name, folder / "results" / "bin")
 
     return put
 
@@ -64,6 +66,15 @@ def test_flow_goes_on_after_a_full_disk(flow, reference, with_program, finished)
     said, wrong = full_disk.trial(flow, f"{program // 1024 + 300}k", reference, with_program)
     assert wrong == []
     assert said
+
+
+def test_project_that_was_moved_is_finished(finished, tmp_path):
+    """Its records go with it: there is nothing to do, and a changed value is noticed."""
+    shutil.copytree(finished.folder, tmp_path / "elsewhere", symlinks=True)
+    moved = type(finished)(tmp_path / "elsewhere")
+    assert moved.planned() == {}
+    changed = moved.overlay("verify:\n  candidates: 3\n")
+    assert moved.planned(overlays=(changed,)) == {"verify": 1, "report": 1}
 
 
 def test_what_differs_is_told():

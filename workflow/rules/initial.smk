@@ -4,7 +4,7 @@ rule initial:
     output: "results/initial/{run}.dat",
     params:
         code=code("initial"),
-        row=lambda wildcards: {**RUNS, **LEARNT}[wildcards.run],
+        row=lambda wildcards: ROWS[wildcards.run],
         settings={key: value for key, value in CONFIG["initial"].items() if key not in ("table", "runs")},
         softening=CONFIG["simulate"]["softening_kpc"],
     resources: runtime=10, mem_mb=2000

@@ -16,7 +16,7 @@ rule simulate_merger:
     threads: CONFIG["simulate"]["threads"]
     resources:
         # An attempt after one that ran out of time asks for more.
-        runtime=lambda wildcards, attempt: attempt * plan.simulation_minutes(CONFIG, {**RUNS, **LEARNT}[wildcards.run], RATES),
+        runtime=lambda wildcards, attempt: attempt * plan.simulation_minutes(CONFIG, ROWS[wildcards.run], RATES),
         mem_mb=4000,
     shell:
         "galclass simulate merger {input.initial} --program {input.program} --threads {threads}"
