@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from galclass import snapshot
 from galclass.errors import InputError
-from galclass.snapshot import hdf5
+from galclass.snapshot import isolation
 from tests.unit import snapshot_codes as codes
 from tests.unit.test_snapshot import gadget
 
@@ -194,7 +194,7 @@ def test_a_file_that_hdf5_finds_no_end_to(tmp_path, monkeypatch):
     heap = content.index(b"GCOL")
     content[heap + 24 : heap + 32] = bytes(8)  # the length of the text
     path.write_bytes(content)
-    monkeypatch.setattr(hdf5, "MAXIMUM_SECONDS", 1)
+    monkeypatch.setattr(isolation, "MAXIMUM_SECONDS", 1)
     assert "HDF5 found no end to it in 1 s of work" in line(path)
     (good,) = codes.write(tmp_path / "good.hdf5", codes.truth(), "swift")
     assert len(snapshot.read(good)) == 600
@@ -203,8 +203,8 @@ def test_a_file_that_hdf5_finds_no_end_to(tmp_path, monkeypatch):
 def test_the_process_that_reads_is_started_again(tmp_path):
     (path,) = codes.write(tmp_path / "snap.hdf5", codes.truth(), "swift")
     snapshot.read(path)
-    hdf5._READER._process.kill()
-    hdf5._READER._process.wait()
+    isolation.READER._process.kill()
+    isolation.READER._process.wait()
     assert len(snapshot.read(path)) == 600
 
 
