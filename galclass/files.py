@@ -95,11 +95,11 @@ def _is_abandoned(entry: os.DirEntry) -> bool:
     if found is None:
         return False
     if found.group(2) == _HERE:
-        return not _is_alive(int(found.group(1)))
+        return not is_alive(int(found.group(1)))
     return time.time() - entry.stat().st_mtime > _ABANDONED_S
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     """Whether there is a process of this number here."""
     try:
         os.kill(process, 0)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from galclass import config, progress
 from galclass.errors import InputError
+from galclass.files import is_alive
 
 #: A running command writes to its log at least this often [s]; `progress` does every five minutes.
 _FRESH = 600.0
@@ -134,19 +135,8 @@ def _under_way(results: Path, complete: set[str], once: set[str]) -> tuple[dict[
 def _alive(log: Path, process: str, machine: str) -> bool:
     """Whether a command that began still runs: its process if it is of this machine, else by the age of its log."""
     if process and machine == socket.gethostname():
-        return Path(f"/proc/{process}").exists() if Path("/proc/self").exists() else _exists(int(process))
+        return is_alive(int(process))
     return time.time() - log.stat().st_mtime < _FRESH
-
-
-def _exists(process: int) -> bool:
-    """Whether a process of this machine lives."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _found(results: Path, settings: dict, classified: set[str], wanted: dict) -> dict:
