@@ -1,15 +1,22 @@
 """What several test files share: the Fortran programs, built once, and a web server on this machine."""
 
 import http.server
+import os
 import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples every time, so that a change is judged by what it changed; others with HYPOTHESIS_PROFILE=random.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("random", derandomize=False)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

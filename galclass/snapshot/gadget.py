@@ -271,7 +271,8 @@ def _fill(file: _File, name: str, at: int, kind: str, values: np.ndarray) -> Non
         part = values[start : start + _STRETCH]
         if file.stream.readinto(buffer[: len(part)]) < part.size * kind.itemsize:
             raise InputError(f"{file.path}: became shorter while block {name} was read; fetch or write it again")
-        part[:] = buffer[: len(part)]
+        with np.errstate(invalid="ignore"):  # a signalling NaN; `require_finite` says what is not finite
+            part[:] = buffer[: len(part)]
 
 
 def require_finite(path: Path, name: str, values: np.ndarray) -> None:

@@ -105,7 +105,8 @@ def _fill(values: np.ndarray, numbers: Iterator[np.ndarray]) -> None:
     done = 0
     while done < len(values):
         part = next(numbers)
-        values[done : done + len(part)] = part
+        with np.errstate(invalid="ignore"):  # a signalling NaN; what is not finite is said by read
+            values[done : done + len(part)] = part
         done += len(part)
 
 

@@ -270,6 +270,7 @@ def _content(path: Path, file: Any) -> dict:
     groups = {kind: file[f"PartType{kind}"] for kind in range(6) if f"PartType{kind}" in file}
     content["names"] = sorted({name for group in groups.values() for name in group})
     counts = row(content["Header"], "NumPart_ThisFile")
+    _require_counted(path, groups, counts)
     table = mass_table(content["Header"], len(counts))
     content["particles"] = {
         kind: _particle_type(path, kind, groups.get(kind), int(count), table[kind])
@@ -278,6 +279,17 @@ def _content(path: Path, file: Any) -> dict:
     }
     content["scales"] = _scales(groups)
     return content
+
+
+def _require_counted(path: Path, groups: dict, counts: list) -> None:
+    """Raise if there are particles of which the header says nothing: they would be left out."""
+    for kind, group in groups.items():
+        stored = len(group["Coordinates"]) if "Coordinates" in group else 0
+        if counts and stored and not (kind < len(counts) and counts[kind]):
+            raise InputError(
+                f"{path}: the header counts no particles of type {kind}, PartType{kind} holds {stored}:"
+                " the file is damaged; fetch or write it again"
+            )
 
 
 def _attributes(file: Any, group: str, names: Sequence[str]) -> dict:
@@ -317,6 +329,8 @@ def _datasets(path: Path, kind: int, group: Any, count: int, mass: float) -> dic
 def _dataset(path: Path, name: str, dataset: Any, count: int, what: str) -> dict:
     """Where and how a dataset is stored, once it is known to hold what the header says."""
     size = count * (3 if what in ("positions", "velocities") else 1)
+    if what == "ids" and dataset.dtype.kind not in "iu":
+        raise InputError(f"{name} is {dataset.dtype}; identities are whole numbers")
     if dataset.size != size or dataset.dtype.kind not in "fiu" or dataset.dtype.itemsize > 8:
         raise InputError(f"{name} is {dataset.dtype} of shape {dataset.shape}; the header says {count} particles")
     stored = dataset.id.get_storage_size() * (_MOST_COMPRESSION if dataset.chunks else 1)

@@ -42,8 +42,9 @@ def whole():
 
 @pytest.fixture(scope="module")
 def hdf5_file(tmp_path_factory):
+    """A file and not its bytes: Hypothesis shows the arguments of what fails."""
     (path,) = codes.write(tmp_path_factory.mktemp("hdf5") / "snap.hdf5", codes.truth(each=N // 3), "gadget4")
-    return path.read_bytes()
+    return path
 
 
 @pytest.mark.parametrize("kind", ["format 1", "format 2"])
@@ -60,7 +61,8 @@ def test_a_binary_file_cut_anywhere(tmp_path, whole, kind, share):
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_an_hdf5_file_cut_anywhere(tmp_path, hdf5_file, share):
     path = tmp_path / "snap.hdf5"
-    path.write_bytes(hdf5_file[: int(share * len(hdf5_file))])
+    content = hdf5_file.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
     line(path)
 
 
@@ -96,7 +98,7 @@ def test_flipped_bits_of_a_binary_file(tmp_path, whole, kind, share, bit):
 @EXAMPLES
 @given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_flipped_bits_of_an_hdf5_file(tmp_path, hdf5_file, share, bit):
-    content, path = bytearray(hdf5_file), tmp_path / "snap.hdf5"
+    content, path = bytearray(hdf5_file.read_bytes()), tmp_path / "snap.hdf5"
     content[int(share * len(content))] ^= 1 << bit
     path.write_bytes(content)
     read_or_refused(path)
@@ -114,7 +116,7 @@ def test_a_count_of_billions_takes_no_memory(tmp_path, whole):
 def test_hdf5_that_claims_billions_takes_no_memory(tmp_path, name):
     (path,) = codes.write(tmp_path / "snap.hdf5", codes.truth(), "gadget4")
     with h5py.File(path, "r+") as file:
-        file["Header"].attrs["NumPart_ThisFile"] = np.array([0, 0, 0, 0, 10**12, 0])
+        counted(file, [200, 200, 0, 0, 10**12, 0])
         del file[f"PartType4/{name}"]
         for other in ("Coordinates", "Velocities", "Masses"):
             width = (3,) * (other != "Masses")
@@ -131,6 +133,30 @@ def test_numbers_that_are_not_finite_in_hdf5(tmp_path, name, bad):
     getattr(truth, name)[[3, 7]] = bad
     (path,) = codes.write(tmp_path / "snap.hdf5", truth, "swift")
     assert f"2 of 600 particles have {name} that are not finite" in line(path)
+
+
+def test_a_signalling_nan_is_refused_without_a_warning(tmp_path, whole):
+    content, path = bytearray(whole["format 1"]), tmp_path / "snap"
+    start = 4 + 256 + 4 + 4  # header and the lengths around it: the first number of POS
+    content[start : start + 4] = (0x7F800001).to_bytes(4, "little")  # a cast to double precision warns of it
+    path.write_bytes(content)
+    assert "not finite" in line(path)
+    truth = codes.truth()
+    (path,) = codes.write(tmp_path / "snap.hdf5", truth, "gadget4")
+    with h5py.File(path, "r+") as file:
+        values = file["PartType4/Velocities"][...].astype("<f4")
+        values.view("<u4")[5, 1] = 0x7F800001
+        del file["PartType4/Velocities"]
+        file["PartType4/Velocities"] = values
+    assert "1 of 600 particles have velocities that are not finite" in line(path)
+
+
+def test_identities_that_are_no_whole_numbers(tmp_path):
+    (path,) = codes.write(tmp_path / "snap.hdf5", codes.truth(), "gadget4")
+    with h5py.File(path, "r+") as file:
+        del file["PartType4/ParticleIDs"]
+        file["PartType4/ParticleIDs"] = np.full(200, np.nan)
+    assert "PartType4/ParticleIDs is float64; identities are whole numbers" in line(path)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -150,6 +176,8 @@ def test_numbers_of_both_infinities(tmp_path, sign):
         (lambda file: file.__delitem__("PartType1/Masses"), "PartType1 of 200 particles has no Masses"),
         (lambda file: short(file), "is float32 of shape (150, 3); the header says 200 particles"),
         (lambda file: nothing(file), "holds no particles"),
+        (lambda file: counted(file, [200, 200]), "counts no particles of type 4, PartType4 holds 200"),
+        (lambda file: counted(file, [0, 200, 0, 0, 200, 0]), "counts no particles of type 0, PartType0 holds 200"),
         (lambda file: elsewhere(file), "takes its numbers from gone.hdf5, which is missing"),
         (lambda file: file["Header"].attrs.__setitem__("Time", np.nan), "no time of a simulation"),
     ],
@@ -168,7 +196,13 @@ def short(file):
 
 
 def nothing(file):
-    file["Header"].attrs["NumPart_ThisFile"] = np.zeros(6, "i8")
+    counted(file, [0] * 6)
+    for kind in (0, 1, 4):
+        del file[f"PartType{kind}"]
+
+
+def counted(file, counts):
+    file["Header"].attrs["NumPart_ThisFile"] = np.array(counts, "i8")
 
 
 def elsewhere(file):
