@@ -20,7 +20,7 @@ import yaml
 from galclass import __version__, provenance, trace
 from galclass.config import ROOT
 from galclass.errors import InputError
-from galclass.files import atomic, write_text
+from galclass.files import atomic, on_disk, write_text
 
 METADATA = "ro-crate-metadata.json"
 #: The page of a crate, named as RO-Crate 1.1 wants it.
@@ -185,7 +185,7 @@ def _step(crate, place: Path, record: dict, files: list[Path], entities: dict):
         actionStatus={"@id": "http://schema.org/CompletedActionStatus"},
     )  # fmt: skip
     known = {path.absolute(): entity for path, entity in entities.items()}
-    inputs = [known.get(provenance.whole(trace.located(name, files[0])).absolute()) or _preset(crate, name, digest)
+    inputs = [known.get(on_disk(trace.located(name, files[0])).absolute()) or _preset(crate, name, digest)
               for name, digest in record["inputs"].items()]  # fmt: skip
     named = list({entity.id: entity for entity in inputs if entity is not None}.values())
     if named:

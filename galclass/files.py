@@ -214,6 +214,12 @@ def _remove_folders(root: Path, but: str = "") -> None:
 # Asked for by name -------------------------------------------------------------------------------------------
 
 
+def on_disk(path: Path | str) -> Path:
+    """The file on disk: `path` itself, or the archive whose member it is (``snapshots.tar/snapshot_000.dat``)."""
+    path = Path(path)
+    return path.parent if path.parent.is_file() else path
+
+
 def require_file(path: Path | str) -> Path:
     """Return `path` if it is a file with something in it, else raise `InputError`."""
     path = Path(path)

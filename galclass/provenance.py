@@ -11,6 +11,7 @@ from pathlib import Path
 
 from galclass import __version__, sources
 from galclass.config import ROOT
+from galclass.files import on_disk
 
 _LIBRARIES = ("numpy", "scipy", "h5py", "pandas", "pyarrow", "astropy", "matplotlib", "photutils", "keras",
               "tensorflow-cpu", "opencv-python-headless", "scikit-learn")  # fmt: skip
@@ -40,7 +41,7 @@ def record(stage: str, inputs: Iterable[Path], settings: dict, seed: int | None 
         "stage": stage,
         "galclass": __version__,
         "code": code_digest(stage),
-        "inputs": {_named(path): file_digest(path) for path in dict.fromkeys(map(whole, inputs))},
+        "inputs": {_named(path): file_digest(path) for path in dict.fromkeys(map(on_disk, inputs))},
         "settings": settings,
         "seed": seed,
         "python": platform.python_version(),
@@ -68,12 +69,6 @@ def _named(path: Path) -> str:
         if path.is_absolute() and path.is_relative_to(folder):
             return str(path.relative_to(folder))
     return str(path)
-
-
-def whole(path: Path | str) -> Path:
-    """The file on disk: `path` itself, or the archive whose member it is (``snapshots.tar/snapshot_000.dat``)."""
-    path = Path(path)
-    return path.parent if not path.exists() and path.parent.is_file() else path
 
 
 def file_digest(path: Path) -> str:

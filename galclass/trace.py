@@ -15,6 +15,7 @@ from pathlib import Path
 from galclass import catalog, provenance
 from galclass.config import ROOT
 from galclass.errors import InputError
+from galclass.files import on_disk
 
 #: What a file whose record is elsewhere is explained by: files of the same name, then one record of the whole folder.
 _SIBLINGS = (".parquet", ".h5", ".json", ".fits")
@@ -47,7 +48,7 @@ def run(path: Path, check: bool = False) -> dict:
         No such file, or it is not known what it was made from.
     """
     path = Path(path)
-    if not path.exists() and not provenance.whole(path).exists():
+    if not path.exists() and not on_disk(path).exists():
         raise InputError(f"{path}: no such file; give a file that a stage of galclass wrote")
     if found_record(path) is None:
         raise InputError(f"{path}: neither in it nor beside it stands what it was made from; give a file of results")
@@ -71,7 +72,7 @@ def found_record(path: Path) -> tuple[dict, Path] | None:
     It stands in the file itself, in one of the same name (the .csv of a table, the picture of a pack), or in the
     record of its folder or the one above (a simulation, a network, the report).
     """
-    path = provenance.whole(path)
+    path = on_disk(path)
     for place in _places(path):
         record = embedded(place)
         if record is not None:
@@ -164,7 +165,7 @@ def _kind(file: Path) -> str:
     """What a file without a record is, in words."""
     if "*" in file.name:
         return f"{len(_group(file))} files, each with a record of its own"
-    return "given" if provenance.whole(file).exists() else "not here"
+    return "given" if on_disk(file).exists() else "not here"
 
 
 def _input(file: Path, recorded: str, digest: Callable[[Path], str] | None) -> dict:
@@ -172,7 +173,7 @@ def _input(file: Path, recorded: str, digest: Callable[[Path], str] | None) -> d
     made = {"file": str(file), "sha256": recorded}
     if digest is None:
         return made
-    there = _group(file) if "*" in file.name else [path for path in [provenance.whole(file)] if path.is_file()]
+    there = _group(file) if "*" in file.name else [path for path in [on_disk(file)] if path.is_file()]
     now = provenance.group_digest(there, digest) if "*" in file.name else "".join(map(digest, there))
     return made | {"state": "missing" if not there else "same" if now == recorded else "changed"}
 
@@ -187,7 +188,7 @@ def located(name: str, product: Path) -> Path:
     given = Path(name)
     project = [ROOT] if given.parts[:1] == ("config",) else []
     for folder in (*product.absolute().parents, *project):
-        if provenance.whole(folder / given).exists() or ("*" in given.name and _group(folder / given)):
+        if on_disk(folder / given).exists() or ("*" in given.name and _group(folder / given)):
             near = folder / given
             return near.relative_to(Path.cwd()) if near.is_relative_to(Path.cwd()) else near
     return given

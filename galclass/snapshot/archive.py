@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from galclass.errors import InputError
-from galclass.files import atomic, require_file
+from galclass.files import atomic, on_disk, require_file
 
 SUFFIX = ".tar"
 
@@ -51,12 +51,6 @@ def split(path: Path) -> tuple[Path, str] | None:
     """The archive and the name of a file in it; None for a path that lies in no archive."""
     path = Path(path)
     return (path.parent, path.name) if path.parent.suffix == SUFFIX and path.parent.is_file() else None
-
-
-def on_disk(path: Path) -> Path:
-    """The file on disk that holds a snapshot: its archive, or itself."""
-    inside = split(path)
-    return inside[0] if inside else Path(path)
 
 
 def holding(paths: Sequence[Path]) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from galclass.errors import InputError
-from galclass.files import require_file
+from galclass.files import on_disk, require_file
 from galclass.snapshot import archive
 
 #: How GADGET files and HDF5 files are called besides snap*, and what is never a snapshot, whatever it is called.
@@ -223,7 +223,7 @@ def _looks_like_snapshot(path: Path) -> bool:
         return False
     if plain.startswith("snap") or plain.endswith(SUFFIXES):
         return True
-    about = archive.on_disk(path).stat()
+    about = on_disk(path).stat()
     return _begins_like_one(path, (about.st_size, about.st_mtime_ns))
 
 

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from galclass.errors import InputError
+from galclass.files import on_disk
 from galclass.snapshot import archive
 
 
@@ -41,9 +42,9 @@ def test_tar_unpacks_it(files, tmp_path):
 def test_a_path_knows_whether_it_lies_in_an_archive(files, tmp_path):
     archive.write(tmp_path / "all.tar", files)
     assert archive.split(tmp_path / "all.tar" / "a.dat") == (tmp_path / "all.tar", "a.dat")
-    assert archive.on_disk(tmp_path / "all.tar" / "a.dat") == tmp_path / "all.tar"
+    assert on_disk(tmp_path / "all.tar" / "a.dat") == tmp_path / "all.tar"
     assert archive.split(files[0]) is None
-    assert archive.on_disk(files[0]) == files[0]
+    assert on_disk(files[0]) == files[0]
 
 
 @pytest.mark.parametrize(
