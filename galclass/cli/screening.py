@@ -39,9 +39,17 @@ def screen(
     until_idle: Annotated[
         float | None, typer.Option(min=0, help="With --watch: end when nothing has landed for so long [s].")
     ] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Only name the snapshots in this folder of results that failed.")
+    ] = None,
     config: Config = NONE,
 ) -> None:
     """Score somebody else's snapshots: a ranked table and a page; --json without -o writes nothing."""
+    if check is not None:
+        from galclass.screen import tables
+
+        print(f"{check}: all {tables.require_all(check)} snapshots were used")
+        return
     given = {"views": views, "galaxies": galaxies, "stars": _types(stars), "unit_length_kpc": unit_length_kpc}
     given |= {"unit_mass_msun": unit_mass_msun, "unit_velocity_km_s": unit_velocity_km_s}
     settings = _settings(config, given, telescope)

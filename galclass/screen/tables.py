@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from galclass import catalog, images
+from galclass.errors import InputError, raise_failures
 from galclass.files import atomic
 from galclass.screen.galaxies import named
 from galclass.screen.scoring import CLASS, Scored
@@ -148,6 +149,20 @@ def _line(row: dict, width: int) -> str:
             f"{100 * row['rectangle_fraction']:4.0f} % {interval:>9} % {row[f'p_{CLASS}']:5.2f} {b4:>15} "
             f"{row['measured_label']}")  # fmt: skip
     return f"{said} [{row['flags']}]" if row["flags"] else said
+
+
+def require_all(folder: Path) -> int:
+    """How many snapshots a folder of results has.
+
+    Raises
+    ------
+    InputError
+        Some could not be used.
+    """
+    errors = catalog.read_table(Path(folder) / "snapshots.parquet")["error"]
+    failures = [InputError(error) for error in errors if error]
+    raise_failures(failures, len(errors) - len(failures), folder)
+    return len(errors)
 
 
 # Files ------------------------------------------------------------------------------------------------------

@@ -49,6 +49,18 @@ def test_a_table_for_people_and_a_page(call, folder, tmp_path):  # noqa: F811
     assert (tmp_path / "out" / "index.html").stat().st_size > 10_000
 
 
+def test_a_finished_screening_tells_what_failed(call, folder, tmp_path):  # noqa: F811
+    out = tmp_path / "out"
+    assert call(folder, "-o", out).exit_code == 1
+    done = call("--check", out)
+    assert (done.exit_code, str(done.exception).count("\n")) == (1, 0)
+    assert "snap_003.dat: cut short" in str(done.exception) and "; the other 3 are in" in str(done.exception)
+    (folder / "snap_003.dat").unlink()
+    assert call(folder, "-o", out).exit_code == 0
+    done = call("--check", out)
+    assert (done.exit_code, done.stdout) == (0, f"{out}: all 3 snapshots were used\n")
+
+
 def test_types_of_stars(call, tmp_path):
     snapshot.write(tmp_path / "snap_000.dat", stars(kind=1))
     assert json.loads(call(tmp_path / "snap_000.dat", "--json").stdout)[0]["error"]

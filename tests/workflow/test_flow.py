@@ -68,6 +68,28 @@ def test_every_snapshot_was_seen_from_all_over_the_sky(finished):
         assert (directions.groupby("snapshot").size() == 8).all() and len(directions) == 4 * 8
 
 
+def test_broken_snapshots_fail_the_target_but_cost_nothing(finished):
+    theirs, results = finished.folder / "theirs", finished.folder / "results" / "screen"
+    theirs.mkdir()
+    ours = snapshot.find([finished.folder / "results" / "simulate" / "mergers" / "box"])[-1]
+    snapshot.write(theirs / "snap_1", snapshot.read(ours))
+    (theirs / "snap_2").write_bytes((theirs / "snap_1").read_bytes()[:5000])
+    overlay = finished.overlay("screen: {snapshots: [theirs], views: 4}")
+    try:
+        done = finished.snakemake("--", "screen", overlays=(overlay,))
+        assert done.returncode == 1
+        assert re.search(r"theirs/snap_2: cut short: .*; the other 1 are in results/screen", done.stderr + done.stdout)
+        assert catalog.read_table(results / "snapshots.parquet")["error"].ne("").tolist() == [False, True]
+        assert (results / "index.html").is_file()
+        (theirs / "snap_2").unlink()
+        done = finished.snakemake("--", "screen", overlays=(overlay,))
+        assert done.returncode == 0, done.stderr
+        assert len(catalog.read_table(results / "snapshots.parquet")) == 1
+    finally:
+        shutil.rmtree(theirs)
+        shutil.rmtree(results, ignore_errors=True)
+
+
 def test_a_run_is_few_files(finished):
     """Twenty at most, or thousands of runs are more files than a shared file system bears."""
     files = [path for path in (finished.folder / "results").rglob("*") if path.is_file()]

@@ -1,4 +1,12 @@
+# `snakemake screen`: fails after the results are there when some snapshots could not be used.
+
 rule screen:
+    localrule: True
+    input: "results/screen/snapshots.parquet", "results/screen/index.html",
+    shell: "galclass screen --check results/screen"
+
+
+rule screen_snapshots:
     message: "Screening other people's snapshots"
     input:
         network="results/train/network/card.json",
@@ -15,7 +23,7 @@ rule screen:
         settings={name: CONFIG[name] for name in ("screen", "render", "label", "classify", "verify")},
     threads: workflow.cores
     log: "results/logs/screen.log",
-    # Snapshots that cannot be used are named on the page and in the log; the others are the result.
+    # Snapshots that cannot be used must not cost the results of the others: `screen` tells of them.
     shell:
         "galclass screen --network results/train/network --reference results/reference -o results/screen"
         " -c results/config.yaml 2>&1 | tee {log} || test -s {output.page}"
