@@ -142,7 +142,7 @@ def main() -> None:
 
 _HEAD = """\
 # What jobs cost, for `galclass plan`: core seconds, bytes on disk and memory [MB] of a job of each stage are sums of
-# price times size in that unit; the units stand in galclass/plan.py (sizes, sizes_once). Made by benchmarks/plan.py.
+# price times size in that unit; the units stand in galclass/plan/work.py. Made by benchmarks/plan.py.
 """
 
 
