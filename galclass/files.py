@@ -10,8 +10,9 @@ import os
 import platform
 import re
 import shutil
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -163,7 +164,7 @@ def _wait_for(stream: IO, lock: Path) -> None:
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"{lock.parent}: another process is at work here; waiting for it to end", flush=True)
+        print(f"{lock.parent}: another process is at work here; waiting for it to end", file=sys.stderr, flush=True)
         fcntl.flock(stream, fcntl.LOCK_EX)
     except OSError:
         pass  # a file system without locks
@@ -172,8 +173,24 @@ def _wait_for(stream: IO, lock: Path) -> None:
 # Finished pieces ---------------------------------------------------------------------------------------------
 
 
+class Pieces:
+    """Where finished pieces of a product lie or are to lie; called with the name of one, it gives its path.
+
+    Attributes
+    ----------
+    wanted_again : set it if the pieces shall outlive the product, since the same work will be asked for again
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.wanted_again = False
+
+    def __call__(self, name: str) -> Path:
+        return self._folder / name
+
+
 @contextlib.contextmanager
-def pieces(target: Path, record: dict) -> Iterator[Callable[[str], Path]]:
+def pieces(target: Path, record: dict) -> Iterator[Pieces]:
     """A hidden folder beside a product for finished pieces of it, so that work that was killed goes on where it was.
 
     A piece counts only for the very same work: the folder's name is a digest of the record of provenance, that is of
@@ -190,7 +207,7 @@ def pieces(target: Path, record: dict) -> Iterator[Callable[[str], Path]]:
 
     Yields
     ------
-    function
+    Pieces
         From the name of a piece to where it lies or is to lie.
     """
     key = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
@@ -198,8 +215,9 @@ def pieces(target: Path, record: dict) -> Iterator[Callable[[str], Path]]:
     try:
         with alone(root / "lock"):
             _remove_folders(root, but=key)
-            yield (root / key).joinpath
-            _remove_folders(root)
+            place = Pieces(root / key)
+            yield place
+            _remove_folders(root, but=key if place.wanted_again else "")
     finally:
         with contextlib.suppress(OSError):  # it holds pieces, or the next process is at work already
             root.rmdir()

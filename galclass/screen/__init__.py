@@ -6,7 +6,9 @@ are measured by the ruler, and the best of the most promising snapshots compared
 cannot be used is named and left out; the rest goes on. Killed and started again it goes on where it was.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +16,10 @@ import pandas as pd
 
 from galclass import network, provenance, snapshot
 from galclass.errors import GalclassError, InputError
+from galclass.files import Pieces, pieces
 from galclass.parallel import cores, workers
 from galclass.progress import progress
-from galclass.screen import galaxies, scoring, tables
+from galclass.screen import comparing, galaxies, scoring, tables
 from galclass.screen.galaxies import Galaxy, found, read_stars
 from galclass.screen.scoring import Scored, Screen, answered, pictured, prepared, summary_of
 from galclass.screen.watching import watch
@@ -77,18 +80,17 @@ def run(
     """
     named = listed(inputs)
     files = list(dict.fromkeys(one.file for one in named if not one.error))
-    screen, kept = prepared(settings, model, reference), None if output is None else tables.Kept(output)
-    every = record(settings, model, reference)
-    with workers(cores() if len(files) >= _FEW else 1) as share_out:
-        done = {one.file: one for one in progress(score(files, screen, every, kept, share_out), len(files), "screen")}
+    screen, every = prepared(settings, model, reference), record(settings, model, reference)
+    finished = nullcontext() if output is None else pieces(Path(output) / "snapshots.parquet", every)
+    with finished as place, workers(cores() if len(files) >= _FEW else 1) as share_out:
+        done = {one.file: one for one in progress(score(files, screen, place, share_out), len(files), "screen")}
         every_file = {one.file: done.get(one.file) or Scored(one.file, error=one.error) for one in named}
         scored = list(every_file.values())
-        compared = scoring.compared(scored, screen, share_out)
-    table = tables.ranked(scored, compared)
-    if output is not None:
-        _write(Path(output), scored, table, screen, every)
-        if not any(one.error for one in scored):
-            kept.remove()
+        compared = comparing.compared(scored, screen, share_out)
+        table = tables.ranked(scored, compared)
+        if place is not None:
+            _write(Path(output), scored, table, screen, every)
+            place.wanted_again = any(one.error for one in scored)  # once they are mended
     answers = tables.answers([every_file[one.file] for one in named], table)
     return [answer | {"file": one.given} for answer, one in zip(answers, named, strict=True)], table
 
@@ -127,30 +129,31 @@ def _meant(given: str) -> list[Named]:
     return [Named(files[0], given)] if itself else [Named(file, str(file)) for file in files]
 
 
-def score(files: Sequence[Path], screen: Screen, every: dict, kept: tables.Kept | None, share_out):
-    """Yield the scores of snapshots in order, those that are kept at once; `share_out` is like `map`."""
+def score(files: Sequence[Path], screen: Screen, place: Pieces | None, share_out: Callable) -> Iterator[Scored]:
+    """Yield the scores of snapshots in order, finished ones at once; `share_out` is like `map`."""
     ahead = _AHEAD * cores()
     for first in range(0, len(files), ahead):
         some = files[first : first + ahead]
-        paths = {file: _place(kept, file, every) for file in some}
-        ready = {file: kept.read(path, file) for file, path in paths.items() if path}
+        paths = {file: _path(place, file) for file in some}
+        ready = {file: tables.read_scored(path, file) for file, path in paths.items() if path}
         left = [file for file in some if not ready.get(file)]
         fresh = scoring.scores(left, screen, share_out)
         for file in some:
             one = ready.get(file) or next(fresh)
             if paths[file] and not ready.get(file) and not one.error:
-                kept.write(paths[file], one)
+                tables.write_scored(paths[file], one)
             yield one
 
 
-def _place(kept: tables.Kept | None, file: Path, every: dict) -> Path | None:
-    """Where the scores of a snapshot are kept; None where nothing is, or the file cannot be read."""
-    if kept is None:
+def _path(place: Pieces | None, file: Path) -> Path | None:
+    """Where the scores of a snapshot are put away, by its name and bytes; None if nowhere, or it cannot be read."""
+    if place is None:
         return None
     try:
-        return kept.path(file, galaxies.digest(file), every)
+        key = f"{galaxies.digest(file)} {file.name}"  # the views are drawn from the name
     except (OSError, GalclassError):
         return None
+    return place(f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz")
 
 
 def record(settings: dict, model: Path, reference: Path) -> dict:

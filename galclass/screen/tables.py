@@ -1,9 +1,7 @@
 """What screening writes: the ranked table of snapshots, the frames, pictures of the best ones, the answers as JSON."""
 
-import hashlib
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +34,7 @@ def ranked(scored: Sequence[Scored], compared: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scored : snapshots
-    compared : scores of some of them by their number, as `scoring.compared` gives them
+    compared : scores of some of them by their number, as `comparing.compared` gives them
 
     Returns
     -------
@@ -196,45 +194,22 @@ def _write_best(path: Path, best: Sequence[Scored], depth_dex: float, unit: str,
 # Finished work ----------------------------------------------------------------------------------------------
 
 
-class Kept:
-    """Scores of finished snapshots on disk, so that work that was killed goes on where it was.
+def read_scored(path: Path, file: Path) -> Scored | None:
+    """The scores of a snapshot that were put away; None if there are none, or if they are damaged."""
+    try:
+        # From bytes: NumPy leaves a damaged file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
+            table = pd.read_parquet(io.BytesIO(kept["table"].tobytes()))
+            return Scored(file, table, json.loads(kept["summary"].tobytes()), kept["flux"], kept["deep"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
-    Each is a file named by a digest of all that it depends on: the bytes of the snapshot and its name, the settings,
-    the network, the reference, the code and the versions. A damaged one counts as missing.
 
-    Parameters
-    ----------
-    folder : path
-        Where the results go.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = Path(folder) / ".finished"
-
-    def path(self, file: Path, digest: str, record: dict) -> Path:
-        """Where the scores of a snapshot are kept, with the digest of its bytes and the record of everything else."""
-        key = json.dumps([file.name, digest, record], sort_keys=True)
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
-
-    def read(self, path: Path, file: Path) -> Scored | None:
-        """What is kept of a snapshot, None if there is nothing."""
-        try:
-            # From bytes: NumPy leaves a damaged file open.
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
-                table = pd.read_parquet(io.BytesIO(kept["table"].tobytes()))
-                return Scored(file, table, json.loads(kept["summary"].tobytes()), kept["flux"], kept["deep"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
-
-    def write(self, path: Path, one: Scored) -> None:
-        """Keep the scores of a snapshot."""
-        buffer = io.BytesIO()
-        one.table.to_parquet(buffer, index=False)
-        values = {"table": buffer.getvalue(), "summary": json.dumps(one.summary).encode()}
-        arrays = {name: np.frombuffer(value, np.uint8) for name, value in values.items()}
-        with atomic(path) as temporary:
-            np.savez(temporary, **arrays, flux=one.flux, deep=one.deep)
-
-    def remove(self) -> None:
-        """Forget everything, once the tables are written."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+def write_scored(path: Path, one: Scored) -> None:
+    """Put the scores of a snapshot away, so that work that was killed goes on where it was."""
+    buffer = io.BytesIO()
+    one.table.to_parquet(buffer, index=False)
+    values = {"table": buffer.getvalue(), "summary": json.dumps(one.summary).encode()}
+    arrays = {name: np.frombuffer(value, np.uint8) for name, value in values.items()}
+    with atomic(path) as temporary:
+        np.savez(temporary, **arrays, flux=one.flux, deep=one.deep)

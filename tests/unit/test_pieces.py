@@ -144,7 +144,7 @@ def test_one_at_a_time(tmp_path, capsys):
 
     with ThreadPoolExecutor(8) as aside:  # locks are of open files, so that threads exclude each other as processes do
         assert list(aside.map(write_digits, range(80))) == ["0123456789"] * 80
-    assert "another process is at work here" in capsys.readouterr().out
+    assert "another process is at work here" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["digits"]
 
 

@@ -342,7 +342,7 @@ def test_killed_and_started_again_nothing_is_scored_twice(folder, net, reference
     with pytest.raises(KeyboardInterrupt):
         screen.run([folder], net, reference, settings, resumed)
     assert not (resumed / "snapshots.parquet").exists()
-    kept = sorted((resumed / ".finished").iterdir())
+    kept = sorted((resumed / ".snapshots.pieces").rglob("*.npz"))
     kept[0].write_bytes(kept[0].read_bytes()[:-40])  # torn by a full disk
     monkeypatch.setattr(scoring, "answered", lambda *job: scored.append(job[0].name) or answered(*job))
     screen.run([folder], net, reference, settings, resumed)
@@ -350,16 +350,22 @@ def test_killed_and_started_again_nothing_is_scored_twice(folder, net, reference
     assert digests(resumed) == digests(whole)
 
 
-def test_other_settings_are_other_work_and_finished_work_leaves_nothing(folder, net, reference, settings, tmp_path):
-    files = [folder / "snap_000.dat"]
-    screen.run(files, net, reference, settings, tmp_path / "out")
-    assert not (tmp_path / "out" / ".finished").exists()
-    kept, every = tables.Kept(tmp_path / "out"), screen.record(settings, net, reference)
-    other = settings | {"screen": settings["screen"] | {"views": 9}}
-    later = settings | {"screen": settings["screen"] | {"candidates": 7}}
-    digest = galaxies.digest(files[0])
-    assert kept.path(files[0], digest, every) != kept.path(files[0], digest, screen.record(other, net, reference))
-    assert kept.path(files[0], digest, every) == kept.path(files[0], digest, screen.record(later, net, reference))
+def test_what_was_scored_outlives_broken_snapshots_and_nothing_else(folder, net, reference, settings, tmp_path):
+    output = tmp_path / "out"
+
+    def finished():
+        return {path: path.stat().st_mtime_ns for path in output.glob(".snapshots.pieces/*/*.npz")}
+
+    screen.run([folder], net, reference, settings, output)
+    first = finished()
+    assert len(first) == 3
+    screen.run([folder], net, reference, settings | {"screen": settings["screen"] | {"candidates": 7}}, output)
+    assert finished() == first
+    screen.run([folder], net, reference, settings | {"screen": settings["screen"] | {"views": 9}}, output)
+    assert len(finished()) == 3 and not set(finished()) & set(first)
+    (folder / "snap_003.dat").unlink()
+    screen.run([folder], net, reference, settings, output)
+    assert not (output / ".snapshots.pieces").exists()
 
 
 def test_many_files_are_shared_out_with_the_same_result(folder, net, reference, settings, tmp_path, monkeypatch):
