@@ -223,7 +223,8 @@ def test_a_merger_whose_parent_was_killed_is_waited_for(programs, pair, tmp_path
     orphan = int(Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text())
     first.kill()
     first.wait()
-    with subprocess.Popen(long_run(pair, programs, tmp_path / "out"), stdout=subprocess.PIPE, text=True) as second:
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(long_run(pair, programs, tmp_path / "out"), **both) as second:
         assert "another process is at work here" in second.stdout.readline()
         os.kill(orphan, signal.SIGTERM)
         assert "merger: continuing at step" in second.stdout.readline()
