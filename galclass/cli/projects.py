@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from galclass.cli.common import NONE, AsJson, app, load_settings
+from galclass.cli.common import NONE, AsJson, Config, app, load_settings
 
 Results = Annotated[Path, typer.Argument(help="Folder of the results.")]
 
@@ -30,10 +30,11 @@ def trace(
 
 @app.command()
 def plan(
-    config: Annotated[list[Path], typer.Argument(help="Overlays on config/config.yaml, the last one wins.")] = NONE,
+    overlays: Annotated[list[Path], typer.Argument(help="The same as -c, the last one wins.")] = NONE,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores that work; default all of this machine.")] = None,
     results: Annotated[Path, typer.Option(help="Folder of the results; what is there is done.")] = Path("results"),
     as_json: AsJson = False,
+    config: Config = NONE,
 ) -> None:
     """What a project will take, before it starts: jobs, files, bytes, core hours, memory, time; and what is left."""
     import json
@@ -41,7 +42,7 @@ def plan(
     from galclass import parallel
     from galclass import plan as planning
 
-    answer = planning.run(load_settings(config), cores or parallel.cores(), results)
+    answer = planning.run(load_settings([*overlays, *config]), cores or parallel.cores(), results)
     print(json.dumps([answer], indent=1) if as_json else "\n".join(planning.lines(answer)))
 
 
