@@ -250,6 +250,17 @@ def require_file(path: Path | str) -> Path:
     return path
 
 
+def require_folder(path: Path | str) -> Path:
+    """Return `path` if it is a folder, or can become one, else raise `InputError` before any work."""
+    path = Path(path)
+    nearest = next(folder for folder in (path.absolute(), *path.absolute().parents) if os.path.lexists(folder))
+    if not nearest.is_dir():
+        raise InputError(f"{path}: {nearest} is a file; name a folder for what is written")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: nothing can be written in {nearest}; name another folder")
+    return path
+
+
 def require_suffix(path: Path | str, *allowed: str) -> Path:
     """Return `path` if its name ends as a file of that kind should, else raise `InputError` before any work."""
     path = Path(path)

@@ -1,5 +1,6 @@
 """Other people's snapshots, from file to ranked table."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,12 @@ def screen(
     folder, inputs = output or Path("results/screen"), snapshots or settings["screen"]["snapshots"]
     if bool(snapshots) if watch else not inputs:
         raise typer.BadParameter("give snapshots, or --watch FOLDER", param_hint="SNAPSHOTS")
+    if watch is None and (once or until_idle is not None):
+        raise typer.BadParameter("only goes with --watch", param_hint="--once" if once else "--until-idle")
+    if once and until_idle is not None:
+        raise typer.BadParameter("either this or --until-idle", param_hint="--once")
+    if watch and as_json:
+        raise typer.BadParameter("not with --watch, whose tables are watched.csv and alerts.csv", param_hint="--json")
     if watch is not None:
         raise typer.Exit(_watched(watch, network, reference, settings, folder, 0.0 if once else until_idle))
     written = output if as_json else folder
@@ -101,7 +108,9 @@ def _screened(
     from galclass.screen import tables
 
     answers, table = stage.run(inputs, network, reference, settings, output)
-    if output is not None:
+    if output is not None and all("error" in answer for answer in answers):
+        print(f"{output}: left as it was, since no snapshot could be used", file=sys.stderr)
+    elif output is not None:
         page.run(output)
     if as_json:
         print_json(answers)

@@ -127,10 +127,11 @@ def profile(
 def _profile_row(picture: Picture, start: Ellipse | Nest, r_eff: float, sma: float, width: float) -> dict[str, float]:
     """One isophote of `profile`."""
     steps = _STEPS if isinstance(start, Ellipse) else _NEST_STEPS
-    limits = sma * (1.0 - width) / r_eff, sma * (1.0 + width) / r_eff
-    fit = _fitted(picture, start, r_eff, limits, _THIN_DEGREE, steps)
-    if fit is None:
-        fit = _fitted(picture, start, r_eff, limits, _THIN_DEGREE, _FIXED_STEPS)
+    fit = None
+    if r_eff > 0:  # else the light is all in one pixel
+        limits = sma * (1.0 - width) / r_eff, sma * (1.0 + width) / r_eff
+        fit = _fitted(picture, start, r_eff, limits, _THIN_DEGREE, steps)
+        fit = fit or _fitted(picture, start, r_eff, limits, _THIN_DEGREE, _FIXED_STEPS)
     if fit is None:
         shape, level = _failed(start.at(sma), sma), np.nan
     else:

@@ -26,7 +26,7 @@ def run(folder: Path) -> None:
     folder = Path(folder)
     table = catalog.read_table(folder / "snapshots.parquet")
     record = catalog.read_provenance(folder / "snapshots.parquet")
-    write_text(folder / "index.html", render(values(folder, table, record), "screen.html.j2"))
+    write_text(folder / "index.html", render(values(folder, table, record) | {"provenance": record}, "screen.html.j2"))
 
 
 def values(folder: Path, table: pd.DataFrame, record: dict) -> dict:
@@ -50,8 +50,8 @@ def values(folder: Path, table: pd.DataFrame, record: dict) -> dict:
         "table": {"columns": _COLUMNS, "rows": [_cells(row) for row in good.to_dict("records")]},
         "marks": good.loc[good["flags"] != "", ["file", "flags"]].values.tolist(),
         "skipped": bad[["file", "error"]].values.tolist(),
-        "cards": _cards(folder, good) if len(good) else [],
-        "figure": _figure(folder, good) if len(good) else "",
+        "cards": _cards(folder, good),
+        "figure": _figure(folder, good),
         "settings": json.dumps(record["settings"]["screen"], indent=1),
         "telescope": record["settings"]["render"]["telescope"],
         "origin": _origin(record),

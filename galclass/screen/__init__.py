@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from galclass import network, provenance, snapshot
+from galclass import provenance, snapshot
 from galclass.errors import GalclassError, InputError
-from galclass.files import Pieces, pieces
+from galclass.files import Pieces, on_disk, pieces, require_folder
 from galclass.parallel import cores, workers
 from galclass.progress import progress
 from galclass.screen import comparing, galaxies, scoring, tables
@@ -34,7 +34,6 @@ __all__ = [
     "pictured",
     "prepared",
     "read_stars",
-    "record",
     "run",
     "score",
     "summary_of",
@@ -44,7 +43,6 @@ __all__ = [
 #: Fewer snapshots than this are not worth the start of other processes, which takes some seconds; and as many for each
 #: process are pictured before the network has seen the first of them.
 _FEW, _AHEAD = 6, 4
-_KEYS_FOR_ALL = ("snapshots", "candidates", "ovals", "alert_p", "poll_s")
 
 
 def run(
@@ -65,7 +63,7 @@ def run(
         The whole configuration; `screen`, `render`, `label`, `classify` and `verify` are used.
     output : path or None
         Folder for snapshots.parquet (one row a snapshot, best first), frames.parquet, their .csv, best.h5 and best.png;
-        None writes nothing.
+        None writes nothing, and nothing is written where no snapshot could be used.
 
     Returns
     -------
@@ -76,20 +74,23 @@ def run(
     Raises
     ------
     InputError
-        Nothing was given, or the network or the reference cannot be used.
+        Nothing was given, the network or the reference cannot be used, or `output` can be no folder.
     """
     named = listed(inputs)
+    if output is not None:
+        require_folder(output)
     files = list(dict.fromkeys(one.file for one in named if not one.error))
-    screen, every = prepared(settings, model, reference), record(settings, model, reference)
-    finished = nullcontext() if output is None else pieces(Path(output) / "snapshots.parquet", every)
+    screen = prepared(settings, model, reference)
+    finished = nullcontext() if output is None else pieces(Path(output) / "snapshots.parquet", screen.record)
     with finished as place, workers(cores() if len(files) >= _FEW else 1) as share_out:
         done = {one.file: one for one in progress(score(files, screen, place, share_out), len(files), "screen")}
         every_file = {one.file: done.get(one.file) or Scored(one.file, error=one.error) for one in named}
         scored = list(every_file.values())
         compared = comparing.compared(scored, screen, share_out)
         table = tables.ranked(scored, compared)
+        if place is not None and not all(one.error for one in scored):
+            _write(Path(output), scored, table, screen)
         if place is not None:
-            _write(Path(output), scored, table, screen, every)
             place.wanted_again = any(one.error for one in scored)  # once they are mended
     answers = tables.answers([every_file[one.file] for one in named], table)
     return [answer | {"file": one.given} for answer, one in zip(answers, named, strict=True)], table
@@ -156,18 +157,11 @@ def _path(place: Pieces | None, file: Path) -> Path | None:
     return place(f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz")
 
 
-def record(settings: dict, model: Path, reference: Path) -> dict:
-    """Where the scores come from, but for the snapshots."""
-    used = {name: settings[name] for name in ("screen", "render", "label", "classify", "verify")}
-    used["screen"] = {key: value for key, value in used["screen"].items() if key not in _KEYS_FOR_ALL}
-    reference = Path(reference)
-    references = sorted(filter(Path.is_file, reference.iterdir())) if reference.is_dir() else [reference]
-    return provenance.record("screen", [Path(model) / network.CARD_FILE, *references], used, settings["render"]["seed"])
-
-
-def _write(output: Path, scored: list[Scored], table: pd.DataFrame, screen: Screen, every: dict) -> None:
+def _write(output: Path, scored: list[Scored], table: pd.DataFrame, screen: Screen) -> None:
     observatory = screen.camera.observatory
+    every = screen.record
     used = every["settings"] | {"screen": screen.settings["screen"]}
-    inputs = {str(one.file): galaxies.digest(one.file) for one in scored if not one.error}
+    files = [part for one in scored if not one.error for part in galaxies.parts(one.file)]
+    inputs = {str(file): provenance.file_digest(file) for file in dict.fromkeys(map(on_disk, files))}
     whole = every | {"settings": used, "inputs": inputs | every["inputs"]}
     tables.write(output, scored, table, observatory.settings["depth_dex"], observatory.telescope.unit, whole)

@@ -1,5 +1,6 @@
 """The best frames of somebody else's snapshots held against the reference, and against ovals made of them."""
 
+import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from galclass import verify
-from galclass.screen.scoring import CLASS, Scored, Screen, stretched
+from galclass.screen.scoring import CLASS, UNFORESEEN, Scored, Screen, in_words, stretched
 from galclass.verify import nulls, ranking
 
 #: What a comparison says again of a frame, and the shape it measures in the observed picture.
@@ -40,9 +41,17 @@ def compared(scored: Sequence[Scored], screen: Screen, share_out: Callable) -> p
     if not chosen:
         return pd.DataFrame()
     sights = [_sight(scored[number].flux, screen) for number in chosen]
-    found = _compared_all(sights, screen, share_out)
-    ovals = _ovals(sights, screen)
-    null = _compared_all(ovals, screen, share_out) if ovals else found.iloc[:0]
+    results = _compared_all(sights, screen, share_out)
+    for number, result in zip(chosen, results, strict=True):
+        if isinstance(result, str):
+            print(f"{scored[number].file}: could not be compared with the reference ({result})", file=sys.stderr)
+    usable = [k for k, result in enumerate(results) if not isinstance(result, str)]
+    if not usable:
+        return pd.DataFrame()
+    chosen, sights = [chosen[k] for k in usable], [sights[k] for k in usable]
+    found = pd.concat([results[k] for k in usable], ignore_index=True)
+    ovals = [one for one in _compared_all(_ovals(sights, screen), screen, share_out) if not isinstance(one, str)]
+    null = pd.concat(ovals, ignore_index=True) if ovals else found.iloc[:0]
     everyone = pd.concat([found, null], ignore_index=True)
     combined = ranking.percentile_columns(everyone, everyone)[_COMBINED].mean(axis=1).to_numpy()
     own, others = combined[: len(found)], combined[len(found) :]
@@ -70,16 +79,22 @@ def _ovals(sights: Sequence[verify.Sight], screen: Screen) -> list[verify.Sight]
     return [nulls.twin(sights[k % len(sights)], 0.0, 0.0, depth_dex, rng) for k in range(count)]
 
 
-def _compared_all(sights: Sequence[verify.Sight], screen: Screen, share_out: Callable) -> pd.DataFrame:
+def _compared_all(sights: Sequence[verify.Sight], screen: Screen, share_out: Callable) -> list[pd.DataFrame | str]:
+    """A row each, or why there is none."""
+    if not sights:
+        return []
     layer = [one.light if screen.classifier.layer == "flux" else one.picture for one in sights]
     with threadpool_limits(1, user_api="blas"):
         rows = screen.classifier.embedding(screen.classifier.inputs(np.stack(layer).astype(np.float32)))
     jobs = [
         (one, screen.camera.references, screen.settings["verify"], row) for one, row in zip(sights, rows, strict=True)
     ]
-    return pd.concat(share_out(_compared_one, jobs), ignore_index=True)
+    return list(share_out(_compared_one, jobs))
 
 
-def _compared_one(job: tuple) -> pd.DataFrame:
+def _compared_one(job: tuple) -> pd.DataFrame | str:
     sight, references, settings, row = job
-    return verify.compared([sight], references, settings, row[None])
+    try:
+        return verify.compared([sight], references, settings, row[None])
+    except UNFORESEEN as error:
+        return in_words(error)

@@ -68,22 +68,30 @@ def read_stars(file: Path, types: Sequence[int], units: snapshot.Units | None) -
         The file cannot be read, or holds no star.
     """
     stars = snapshot.read(file, units, types=tuple(types) or "stars")
+    if not stars.masses.sum() > 0:
+        raise InputError(f"{file}: its stars weigh nothing; choose the types of particles that are stars (--stars)")
     shining = np.where(np.isin(stars.types, snapshot.STAR_TYPES), stars.types, snapshot.TYPES["disc"])
     return unwrapped(replace(stars, types=shining.astype(stars.types.dtype)))
 
 
-def digest(file: Path) -> str:
-    """SHA-256 of the bytes of a snapshot, of all its pieces; of a file that is none, of its own."""
+def parts(file: Path) -> list[Path]:
+    """All pieces of a snapshot; of a file that is none, itself."""
     try:
         first, count = first_piece(file), snapshot.header(file).files
-        parts = pieces(first, count) if count > 1 else [first]
+        return pieces(first, count) if count > 1 else [first]
     except InputError:
-        parts = [file]
-    whole = hashlib.sha256()
-    for part in parts:
+        return [file]
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of the content of a snapshot, the same through gzip or in an archive; of pieces that of their digests."""
+    each = []
+    for part in parts(file):
         with opened(part) as stream:
-            whole.update(hashlib.file_digest(stream, "sha256").digest())
-    return whole.hexdigest()
+            each.append(hashlib.file_digest(stream, "sha256"))
+    if len(each) > 1:
+        return hashlib.sha256(b"".join(one.digest() for one in each)).hexdigest()
+    return each[0].hexdigest()
 
 
 def named(file: Path) -> Path:
@@ -116,7 +124,7 @@ def found(stars: snapshot.Snapshot, most: int, fewest: int) -> list[Galaxy]:
     places = _places(stars, fewest)
     if len(places) == 1:
         return [Galaxy(stars, *places[0])]
-    owner = _owners(stars.positions, places)
+    owner = _owners(stars, places)
     parted = [_parted(stars, owner == number, places, number) for number in range(len(places))]
     return sorted(parted, key=lambda one: -one.stars.masses.sum())[:most]
 
@@ -124,9 +132,11 @@ def found(stars: snapshot.Snapshot, most: int, fewest: int) -> list[Galaxy]:
 def _parted(stars: snapshot.Snapshot, own: np.ndarray, places: list[tuple], number: int) -> Galaxy:
     """Galaxy `number` with its own stars within reach."""
     centre, r_eff = places[number]
-    distances = [np.linalg.norm(other - centre) for k, (other, _) in enumerate(places) if k != number]
+    others = np.array([other for k, (other, _) in enumerate(places) if k != number])
+    distances = np.linalg.norm(snapshot.unwrap(others, centre, stars.box_kpc) - centre, axis=1)
+    stars = stars.unwrapped(centre)  # whole about its own centre, wherever the heaviest one is
     near = np.linalg.norm(stars.positions - centre, axis=1) < _REACH_RE * r_eff
-    return Galaxy(_chosen(stars, own & near), centre, r_eff, len(distances), float(min(distances)))
+    return Galaxy(_chosen(stars, own & near), centre, r_eff, len(distances), float(distances.min()))
 
 
 def _chosen(stars: snapshot.Snapshot, mask: np.ndarray) -> snapshot.Snapshot:
@@ -134,20 +144,25 @@ def _chosen(stars: snapshot.Snapshot, mask: np.ndarray) -> snapshot.Snapshot:
     return replace(stars, **{name: getattr(stars, name)[mask] for name in names})
 
 
-def _owners(positions: np.ndarray, places: list[tuple]) -> np.ndarray:
-    """Number of the galaxy that each position belongs to, shape (n,)."""
-    return np.argmin([np.linalg.norm(positions - centre, axis=1) / r_eff for centre, r_eff in places], axis=0)
+def _owners(stars: snapshot.Snapshot, places: list[tuple]) -> np.ndarray:
+    """Number of the galaxy that each star belongs to, shape (n,)."""
+    return np.argmin([_distances(stars, centre) / r_eff for centre, r_eff in places], axis=0)
+
+
+def _distances(stars: snapshot.Snapshot, centre: np.ndarray) -> np.ndarray:
+    """Distance of each star from a place [kpc], across the boundaries of a periodic box where that is nearer."""
+    return np.linalg.norm(snapshot.unwrap(stars.positions, centre, stars.box_kpc) - centre, axis=1)
 
 
 def _places(stars: snapshot.Snapshot, fewest: int) -> list[tuple[np.ndarray, float]]:
     """Centre and effective radius of each galaxy, in the order in which they were found."""
-    first = _place(stars.positions, stars.masses)
+    first = _place(stars.positions, stars.masses, stars.box_kpc)
     if first is None:
         return [(snapshot.centre(stars.positions, stars.masses), 0.0)]
     places, left, needed = [first], np.ones(len(stars), dtype=bool), 0.0
     while len(places) < _LOOKED_FOR:
         centre, r_eff = places[-1]
-        body = np.linalg.norm(stars.positions - centre, axis=1) <= _BODY_RE * r_eff
+        body = _distances(stars, centre) <= _BODY_RE * r_eff
         needed, left = needed or _SHARE * stars.masses[body].sum(), left & ~body
         following = _dense_place(stars, left, _DENSE_RE * places[0][1], needed, fewest)
         if following is None:
@@ -163,17 +178,18 @@ def _dense_place(
     positions, masses = stars.positions[left], stars.masses[left]
     if len(masses) < fewest or masses.sum() < needed:
         return None
-    place = _place(positions, masses)
+    place = _place(positions, masses, stars.box_kpc)
     if place is None:
         return None
-    near = np.linalg.norm(positions - place[0], axis=1) < radius
+    near = _distances(stars, place[0])[left] < radius
     return place if near.sum() >= fewest and masses[near].sum() >= needed else None
 
 
-def _place(positions: np.ndarray, masses: np.ndarray) -> tuple[np.ndarray, float] | None:
+def _place(positions: np.ndarray, masses: np.ndarray, box_kpc: Sequence[float]) -> tuple[np.ndarray, float] | None:
     """Centre by shrinking spheres about the heaviest place, and effective radius; None if the stars have no extent."""
     start = _heaviest_place(positions, masses)
     cell = np.ptp(positions, axis=0).max() / _CELLS
+    positions = snapshot.unwrap(positions, start, box_kpc)
     near = np.linalg.norm(positions - start, axis=1) <= _SPHERE_CELLS * cell
     centre = snapshot.centre(positions[near], masses[near])
     r_eff = _size(positions - centre, masses)

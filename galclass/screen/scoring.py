@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from galclass import images, network, rates, render, ruler, snapshot, verify
+from galclass import images, network, provenance, rates, render, ruler, snapshot, verify
 from galclass.errors import InputError
 from galclass.screen import galaxies
 from galclass.statistics import wilson_interval
@@ -23,10 +23,16 @@ _NAME = "screen"
 _FRAME_COLUMNS = ["snapshot", "time_gyr", "view_x", "view_y", "view_z", "roll_deg", "pixel_kpc", "pixel_arcsec",
                   "effective_radius_kpc", "snr", "galaxies", "seed"]  # fmt: skip
 _MEASURED = ("b4", "b4_err", "b6", "b6_err", "axis_ratio", "a4_over_a", "measured_label", "measured_p")
+#: Between what the reader must know of a snapshot.
+FLAGS_SEPARATOR = " | "
+#: Settings that matter to all snapshots together, not to the scores of one.
+_FOR_ALL = ("snapshots", "candidates", "ovals", "alert_p", "poll_s")
+#: A particle that is this share of all stars and so many times the mean one is no star.
+_HEAVY_SHARE, _HEAVY_MEANS = 1e-3, 20.0
 #: Stars that tell whether units can be right.
 _ENOUGH = 10_000
 #: What a strange snapshot may raise without ending the work on the others.
-_UNFORESEEN = (ArithmeticError, IndexError, KeyError, ValueError, MemoryError)
+UNFORESEEN = (ArithmeticError, IndexError, KeyError, ValueError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,14 @@ class Screen:
     classifier : the network
     heldout : its held-out predictions, None where it has none
     settings : the whole configuration
+    record : where scores come from, but for the snapshots, and for what only matters to all of them together
     """
 
     camera: Camera
     classifier: network.Classifier
     heldout: pd.DataFrame | None
     settings: dict
+    record: dict
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,16 @@ def prepared(settings: dict, model: Path, reference: Path) -> Screen:
     references = verify.read_references(reference, settings["verify"], classifier, pictures["depth_dex"])
     camera = Camera(render.open_observatory(pictures), settings["screen"], references)
     heldout = rates.read_heldout(model) if (Path(model) / rates.HELDOUT_FILE).is_file() else None
-    return Screen(camera, classifier, heldout, settings)
+    return Screen(camera, classifier, heldout, settings, _record(settings, model, reference))
+
+
+def _record(settings: dict, model: Path, reference: Path) -> dict:
+    """Where the scores come from, but for the snapshots."""
+    used = {name: settings[name] for name in ("screen", "render", "label", "classify", "verify")}
+    used["screen"] = {key: value for key, value in used["screen"].items() if key not in _FOR_ALL}
+    reference = Path(reference)
+    references = sorted(filter(Path.is_file, reference.iterdir())) if reference.is_dir() else [reference]
+    return provenance.record("screen", [Path(model) / network.CARD_FILE, *references], used, settings["render"]["seed"])
 
 
 # Pictures ---------------------------------------------------------------------------------------------------
@@ -145,8 +162,13 @@ def pictured(job: tuple[Path, Camera]) -> Pictured | str:
         return _pictured(Path(file), camera)
     except (InputError, OSError) as error:
         return " ".join(str(error).split())
-    except _UNFORESEEN as error:
-        return f"{file}: not usable ({type(error).__name__}: {' '.join(str(error).split())})"
+    except UNFORESEEN as error:
+        return f"{file}: not usable ({in_words(error)})"
+
+
+def in_words(error: Exception) -> str:
+    """An unforeseen error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _pictured(file: Path, camera: Camera) -> Pictured:
@@ -179,6 +201,10 @@ def _doubts(stars: snapshot.Snapshot, found: list[galaxies.Galaxy], table: pd.Da
     said = snapshot.doubts(_thinned(first.stars))
     if len(first.stars) < settings["fewest_stars"]:
         said.append(f"{len(first.stars)} stars only")
+    masses = first.stars.masses
+    if masses.max() > max(_HEAVY_SHARE * masses.sum(), _HEAVY_MEANS * masses.mean()):
+        share = 100.0 * masses.max() / masses.sum()
+        said.append(f"one particle weighs {share:.2g} % of the stars, as a black hole does: choose the types of stars")
     if first.others:
         said.append(f"{first.others + 1} galaxies, the nearest two {first.nearest_kpc:.3g} kpc apart")
     if (table["galaxies"] > 1).any():
@@ -276,7 +302,7 @@ def summary_of(table: pd.DataFrame, heldout: pd.DataFrame | None, doubts: Sequen
         "corrected_fraction": corrected,
         "best_frame": best,
         "agrees": bool(agreeing[best]),
-        "flags": "; ".join([*doubts, *_far(table)]),
+        "flags": FLAGS_SEPARATOR.join([*doubts, *_far(table)]),
     }
 
 

@@ -13,7 +13,7 @@ from galclass import catalog, images
 from galclass.errors import InputError, raise_failures
 from galclass.files import atomic
 from galclass.screen.galaxies import named
-from galclass.screen.scoring import CLASS, Scored
+from galclass.screen.scoring import CLASS, FLAGS_SEPARATOR, Scored
 
 #: Of the best frame of a snapshot in its row, beside `Scored.summary` and the scores of the comparison.
 _BEST = ("galaxy", "class", f"p_{CLASS}", "domain_distance", "view_x", "view_y", "view_z", "roll_deg", "snr",
@@ -108,7 +108,7 @@ def _answer(row: dict, table: pd.DataFrame) -> dict:
         "agrees": plain["agrees"],
         "rank": plain["rank"],
         "best": best | {name: plain[name] for name in scores if plain[name] is not None},
-        "flags": plain["flags"].split("; ") if plain["flags"] else [],
+        "flags": plain["flags"].split(FLAGS_SEPARATOR) if plain["flags"] else [],
     }
 
 
@@ -139,11 +139,12 @@ def lines(table: pd.DataFrame) -> list[str]:
 
 
 def _line(row: dict, width: int) -> str:
+    name = row["file"].replace("\n", "\\n")
     if row["error"]:
-        return f"{'-':>4} {row['file']:{width}} FAILED {row['error']}"
+        return f"{'-':>4} {name:{width}} FAILED {row['error']}"
     interval = f"{100 * row['low']:.0f} to {100 * row['high']:.0f}"
     b4 = "-" if np.isnan(row["b4"]) else f"{row['b4']:+.3f} +- {row['b4_err']:.3f}"
-    said = (f"{row['rank']:>4} {row['file']:{width}} {row['time_gyr']:6.2f} {row['frames']:6d} "
+    said = (f"{row['rank']:>4} {name:{width}} {row['time_gyr']:6.2f} {row['frames']:6d} "
             f"{100 * row['rectangle_fraction']:4.0f} % {interval:>9} % {row[f'p_{CLASS}']:5.2f} {b4:>15} "
             f"{row['measured_label']}")  # fmt: skip
     return f"{said} [{row['flags']}]" if row["flags"] else said
@@ -169,15 +170,16 @@ def require_all(folder: Path) -> int:
 def write(
     folder: Path, scored: Sequence[Scored], table: pd.DataFrame, depth_dex: float, unit: str, record: dict
 ) -> None:
-    """Write snapshots, frames (.parquet, .csv), and the best frame of each snapshot in rank (best.h5, best.png)."""
-    catalog.write_table(folder / "snapshots.parquet", table, record)
+    """Write snapshots, frames (.parquet, .csv), and the best frame of each snapshot in rank (best.h5, best.png).
+
+    At least one of the snapshots is not broken.
+    """
     good = [one for one in scored if not one.error]
-    if not good:
-        return
     catalog.write_table(folder / "frames.parquet", frames(scored), record)
     by_file = {str(one.file): one for one in good}
     best = [by_file[file] for file in table["file"] if file in by_file]
     _write_best(folder / "best.h5", best, depth_dex, unit, record)
+    catalog.write_table(folder / "snapshots.parquet", table, record)
 
 
 def _write_best(path: Path, best: Sequence[Scored], depth_dex: float, unit: str, record: dict) -> None:

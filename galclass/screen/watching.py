@@ -2,10 +2,12 @@
 
 The folder is listed every second or so: notices of the kernel do not come over network file systems. A file is taken
 once its size and date have stood still from one look to the next; one that then turns out to be cut short is looked at
-again when it has changed. What has been scored stands in watched.csv with its digest, so that a restart says nothing
-twice, and alerts.csv is made from the same rows.
+again when it has changed. What has been scored stands in watched.csv with its digest and that of the settings, so that
+a restart says nothing twice unless they are others, and alerts.csv is made from the same rows.
 """
 
+import hashlib
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +19,14 @@ import pandas as pd
 
 from galclass import snapshot
 from galclass.errors import GalclassError, InputError
-from galclass.files import atomic
+from galclass.files import alone, atomic, require_folder
 from galclass.screen import galaxies, scoring
 from galclass.screen.scoring import CLASS, Scored, Screen
 
 #: Columns of watched.csv and alerts.csv.
-COLUMNS = ("file", "sha256", "time_gyr", "frames", "rectangle_fraction", "low", "high", "best_frame", "view_x",
-           "view_y", "view_z", f"p_{CLASS}", "b4", "b4_err", "measured_label", "cosine_aligned", "cosine_residual",
-           "alert", "flags", "error")  # fmt: skip
+COLUMNS = ("file", "sha256", "settings", "time_gyr", "frames", "rectangle_fraction", "low", "high", "best_frame",
+           "view_x", "view_y", "view_z", f"p_{CLASS}", "b4", "b4_err", "measured_label", "cosine_aligned",
+           "cosine_residual", "alert", "flags", "error")  # fmt: skip
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -46,7 +48,7 @@ def watch(
         `screen.alert_p` is the probability from which a frame that the ruler calls a rectangle too is an alert,
         `screen.poll_s` the time between two looks [s].
     output : path
-        Folder for watched.csv and alerts.csv.
+        Folder for watched.csv and alerts.csv; who else watches with the same one waits until this has ended.
     until_idle_s : float, optional
         End when nothing has landed for so long [s], 0 once everything there is scored; default never.
     say : function
@@ -62,15 +64,16 @@ def watch(
     Raises
     ------
     InputError
-        There is no such folder.
+        There is no such folder, or `output` can be none.
     """
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; give the one where snapshots land")
-    book, pause = _Book(Path(output)), screen.camera.settings["poll_s"]
-    with _until_asked_to_stop() as asked:
+    pause = screen.camera.settings["poll_s"]
+    with alone(require_folder(output) / ".watched.lock"), _until_asked_to_stop() as asked:
+        book = _Book(Path(output), _settings_digest(screen))
         idle_since = time.monotonic()
         while not asked:
-            whole, growing = book.new_in(Path(folder))
+            whole, growing = book.new_in(Path(folder), say)
             for file in whole:
                 if asked:
                     break
@@ -80,7 +83,13 @@ def watch(
                 break
             if not asked:
                 rest(pause)
-    return book.failures
+        return book.failures
+
+
+def _settings_digest(screen: Screen) -> str:
+    """What the rows of a snapshot depend on beside its bytes."""
+    everything = json.dumps([screen.record, screen.camera.settings["alert_p"]], sort_keys=True)
+    return hashlib.sha256(everything.encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -102,40 +111,57 @@ class _Book:
     Attributes
     ----------
     output : folder of the tables
+    settings : digest of what rows depend on beside the snapshot
     rows : file -> row of watched.csv, of its latest content
-    alerts : file and digest -> row of alerts.csv; a file that was overwritten keeps its alerts
+    alerts : file, digest, settings -> row of alerts.csv; a file that was overwritten keeps its alerts
     marks : file -> how it looked when it was scored
     last : file -> how it looked at the last look
+    trouble : why the folder could not be looked through at the last look
     """
 
     output: Path
+    settings: str
     rows: dict[str, dict] = field(default_factory=dict)
     alerts: dict[tuple, dict] = field(default_factory=dict)
     marks: dict[str, tuple] = field(default_factory=dict)
     last: dict[str, tuple] = field(default_factory=dict)
+    trouble: str = ""
 
     def __post_init__(self) -> None:
         self.rows = {row["file"]: row for row in _read(self.output / "watched.csv")}
-        self.alerts = {(row["file"], row["sha256"]): row for row in _read(self.output / "alerts.csv")}
+        self.alerts = {(row["file"], row["sha256"], row["settings"]): row for row in _read(self.output / "alerts.csv")}
 
     @property
     def failures(self) -> int:
         """Files that cannot be used, as far as is known."""
         return sum(row["error"] != "" for row in self.rows.values())
 
-    def new_in(self, folder: Path) -> tuple[list[Path], bool]:
+    def new_in(self, folder: Path, say: Callable[[str], None]) -> tuple[list[Path], bool]:
         """Files that are new or other than they were and stand still, and whether there are others still growing."""
-        now = {str(file): (file, _mark(file)) for file in _snapshots(folder)}
+        now = {str(file): (file, _mark(file)) for file in self._snapshots(folder, say)}
         fresh = {name: pair for name, pair in now.items() if self.marks.get(name) != pair[1]}
         still = {name: pair for name, pair in fresh.items() if self.last.get(name) == pair[1]}
         self.last = {name: mark for name, (_, mark) in now.items()}
         whole = [file for name, (file, mark) in still.items() if not self._known(name, file, mark)]
         return whole, len(still) < len(fresh)
 
+    def _snapshots(self, folder: Path, say: Callable[[str], None]) -> list[Path]:
+        """The snapshots in a folder, none if there is none yet; what else keeps them from being seen is said once."""
+        try:
+            return snapshot.find([folder])
+        except (GalclassError, OSError) as error:
+            said = " ".join(str(error).split())
+            if said != self.trouble and "no snapshot in this folder" not in said:
+                say(said)
+            self.trouble = said
+            return []
+
     def _known(self, name: str, file: Path, mark: tuple) -> bool:
         """Whether a file is the very one that was scored before a restart."""
         row = self.rows.get(name)
-        if name in self.marks or row is None or row["sha256"] == "" or row["sha256"] != _digest(file):
+        if name in self.marks or row is None or row["settings"] != self.settings:
+            return False
+        if row["sha256"] == "" or row["sha256"] != _digest(file):
             return False
         self.marks[name] = mark
         return True
@@ -145,10 +171,10 @@ class _Book:
         mark, digest = _mark(file), _digest(file)
         one = scoring.answered(file, scoring.pictured((file, screen.camera)), screen)
         self.marks[str(file)] = mark
-        row = _row(one, digest, screen.camera.settings["alert_p"])
+        row = _row(one, digest, screen.camera.settings["alert_p"]) | {"settings": self.settings}
         self.rows[str(file)] = row
         if row["alert"] == "yes":
-            self.alerts[str(file), digest] = row
+            self.alerts[str(file), digest, self.settings] = row
         # Alerts first: killed in between, the file is scored again and its alert is the same row.
         _write(self.output / "alerts.csv", self.alerts)
         _write(self.output / "watched.csv", self.rows)
@@ -168,14 +194,6 @@ def _read(path: Path) -> list[dict]:
 def _write(path: Path, rows: dict) -> None:
     with atomic(path) as temporary:
         pd.DataFrame(list(rows.values()), columns=list(COLUMNS)).to_csv(temporary, index=False)
-
-
-def _snapshots(folder: Path) -> list[Path]:
-    """The snapshots in a folder, none if there is none yet, or if what lies there cannot be told yet."""
-    try:
-        return snapshot.find([folder])
-    except (GalclassError, OSError):
-        return []
 
 
 def _mark(file: Path) -> tuple:
@@ -212,7 +230,7 @@ def _text(value: object) -> str:
 
 def line(row: dict) -> str:
     """One plain line on a snapshot."""
-    name = Path(row["file"]).name
+    name = Path(row["file"]).name.replace("\n", "\\n")
     if row["error"]:
         whole = "not whole yet" if "cut short" in row["error"] else "not usable"
         return f"{name}: {whole}: {row['error']}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galclass import catalog, config, images, network, rates, render, screen, snapshot
+from galclass import catalog, config, images, network, rates, render, screen, snapshot, trace, verify
 from galclass.errors import InputError
 from galclass.report import screening as page
 from galclass.screen import galaxies, scoring, tables
@@ -406,10 +406,73 @@ def test_the_page_holds_everything(folder, net, reference, settings, tmp_path):
     assert digests(output) == before
 
 
-def test_a_page_without_a_single_usable_snapshot(folder, net, reference, settings, tmp_path):
+def test_where_nothing_can_be_used_earlier_results_stay(folder, net, reference, settings, tmp_path):
     output = tmp_path / "out"
+    screen.run([folder], net, reference, settings, output)
+    page.run(output)
+    before = digests(output)
     answers, table = screen.run([folder / "snap_003.dat"], net, reference, settings, output)
     assert "error" in answers[0]
     assert "FAILED" in tables.lines(table)[1]
-    page.run(output)
-    assert "snap_003.dat" in (output / "index.html").read_text()
+    assert digests(output) == before
+
+
+def test_the_page_says_what_it_was_made_from(folder, net, reference, settings, tmp_path):
+    screen.run([folder / "snap_000.dat"], net, reference, settings, tmp_path / "out")
+    page.run(tmp_path / "out")
+    answer = trace.run(tmp_path / "out" / "index.html", check=True)
+    assert not answer["changed"]
+    assert any(one["file"].endswith("snap_000.dat") for one in answer["nodes"][0]["inputs"])
+
+
+def test_flags_are_whole_sentences(net, reference, settings, tmp_path):
+    """Though they have semicolons in them."""
+    tiny = stars()
+    snapshot.write(tmp_path / "snap_000.dat", replace(tiny, positions=tiny.positions * 1e-4))
+    [answer], _ = screen.run([tmp_path / "snap_000.dat"], net, reference, settings)
+    [flag] = [flag for flag in answer["flags"] if "kpc" in flag]
+    assert flag.startswith("half of the stars lie within") and flag.endswith("are the units right?")
+
+
+def test_stars_that_weigh_nothing_are_refused(net, reference, settings, tmp_path):
+    light = stars()
+    snapshot.write(tmp_path / "snap_000.dat", replace(light, masses=0.0 * light.masses))
+    [answer], _ = screen.run([tmp_path / "snap_000.dat"], net, reference, settings)
+    assert answer["error"].endswith("choose the types of particles that are stars (--stars)")
+
+
+def test_a_black_hole_among_the_stars_is_said(net, reference, settings, tmp_path):
+    light = stars(2000)
+    for number, times in enumerate((10.0, 100.0)):
+        masses = np.append(light.masses[1:], times * light.masses[0])
+        snapshot.write(tmp_path / f"snap_{number}.dat", replace(light, masses=masses))
+    answers, _ = screen.run([tmp_path], net, reference, settings)
+    assert [any("black hole" in flag for flag in answer["flags"]) for answer in answers] == [False, True]
+
+
+def test_galaxies_that_a_boundary_cuts_are_whole_each(net, reference, settings, tmp_path):
+    """The heaviest one in the middle, the other across a corner of the box."""
+    box = 100.0
+    first, second = stars(3000, at=(50.0, 50.0, 50.0), seed=1), stars(1500, at=(0.0, 99.9, 0.1), seed=2)
+    both = snapshot.join([first, second])
+    both = replace(both, positions=both.positions % box, box_kpc=(box,) * 3)
+    sizes = [len(one.stars) for one in galaxies.found(galaxies.unwrapped(both), 4, 200)]
+    assert sizes == pytest.approx([3000, 1500], abs=15)
+
+
+def test_a_picture_that_cannot_be_compared_does_not_end_the_work(folder, net, reference, settings, monkeypatch, capsys):
+    compare, calls = verify.compared, []
+
+    def broken(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise ZeroDivisionError("float division by zero")
+        return compare(*arguments)
+
+    monkeypatch.setattr(verify, "compared", broken)
+    three = settings | {"screen": settings["screen"] | {"candidates": 3, "ovals": 0}}
+    answers, table = screen.run([folder], net, reference, three)
+    assert [("error" in answer) for answer in answers] == [False, False, False, True]
+    assert table["combined"].notna().sum() == 2
+    said = capsys.readouterr().err
+    assert ".dat: could not be compared with the reference (ZeroDivisionError: float division by zero)" in said

@@ -83,6 +83,10 @@ def test_watching_ends_when_all_is_scored(call, folder, tmp_path):  # noqa: F811
         (["a.dat", "--watch", "."], "give snapshots, or --watch FOLDER"),
         (["a.dat", "--stars", "2,7"], "allowed are particle types 0 to 5"),
         (["a.dat", "--views", "0"], "--views"),
+        (["a.dat", "--once"], "only goes with --watch"),
+        (["a.dat", "--until-idle", "3"], "only goes with --watch"),
+        (["--watch", ".", "--once", "--until-idle", "3"], "either this or --until-idle"),
+        (["--watch", ".", "--json"], "not with --watch"),
     ],
 )
 def test_wrong_usage(call, arguments, said):
@@ -112,3 +116,11 @@ def test_pieces_are_one_snapshot_with_the_views_of_the_whole(call, tmp_path):
     answers = json.loads(call(*whole, *parts, tmp_path / "parts" / "snap_001", "--views", "2", "--json").stdout)
     assert [answer["file"] for answer in answers] == [str(whole[0]), str(parts[0]), str(tmp_path / "parts/snap_001")]
     assert answers[0]["best"]["view"] == answers[1]["best"]["view"] == answers[2]["best"]["view"]
+
+
+def test_a_place_that_can_be_no_folder_is_said_before_any_work(call, folder, tmp_path):  # noqa: F811
+    (tmp_path / "notes").write_text("mine")
+    for arguments in ([folder], ["--watch", folder, "--once"]):
+        done = call(*arguments, "-o", tmp_path / "notes")
+        assert str(done.exception) == f"{tmp_path}/notes: {tmp_path}/notes is a file; name a folder for what is written"
+    assert (tmp_path / "notes").read_text() == "mine"

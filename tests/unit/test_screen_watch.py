@@ -1,7 +1,10 @@
 """Snapshots scored as they land: partial files, overwritten ones, restarts, alerts, signals."""
 
+import contextlib
+import hashlib
 import os
 import signal
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -139,3 +142,37 @@ def test_no_folder_and_a_strange_table_are_errors(landing, ready, tmp_path):
     (landing / "alerts.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="alerts.csv: not a table of"):
         screen.watch(landing, ready, landing, 0)
+
+
+def test_other_settings_score_again_and_the_same_do_not(landing, ready, tmp_path):
+    snapshot.write(landing / "snap_000.dat", stars())
+    said, output = [], tmp_path / "out"
+    for screened in (ready, ready, replace(ready, record=ready.record | {"seed": 7})):
+        screen.watch(landing, screened, output, 0, said.append, Events())
+    assert len(said) == 2
+    [row] = rows(output).to_dict("records")
+    assert row["sha256"] == hashlib.sha256((landing / "snap_000.dat").read_bytes()).hexdigest()
+
+
+def test_who_watches_second_waits(landing, ready, tmp_path, monkeypatch):
+    """One table is never written by two."""
+    busy = []
+
+    @contextlib.contextmanager
+    def recorded(lock):
+        busy.append(lock)
+        yield
+
+    monkeypatch.setattr(screen.watching, "alone", recorded)
+    screen.watch(landing, ready, tmp_path / "out", 0, nothing_said, Events())
+    assert busy == [tmp_path / "out" / ".watched.lock"]
+
+
+def test_what_hides_a_folder_is_said_once(landing, ready, tmp_path, monkeypatch):
+    def failing(paths):
+        raise OSError(40, "Too many levels of symbolic links", "landing/loop")
+
+    monkeypatch.setattr(snapshot, "find", failing)
+    said = []
+    screen.watch(landing, ready, tmp_path / "out", 0.05, said.append, time.sleep)
+    assert said == ["[Errno 40] Too many levels of symbolic links: 'landing/loop'"]
