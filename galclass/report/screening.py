@@ -134,11 +134,15 @@ def _said(row: dict, pixels: int) -> str:
 
 
 def _figure(folder: Path, good: pd.DataFrame) -> str:
-    """The share of rectangles against time as an inline picture; the file goes into the folder too."""
+    """The share of rectangles against time as an inline picture, if there are two times; the file goes beside it."""
+    path = folder / "rectangle_fraction.png"
+    if good["time_gyr"].nunique() < 2:
+        path.unlink(missing_ok=True)
+        return ""
     fig, ax = plotstyle.figure(8.0, 3.2)
     plot_fractions(good, ax)
     png = plotstyle.png_bytes(fig)
-    with atomic(folder / "rectangle_fraction.png") as temporary:
+    with atomic(path) as temporary:
         temporary.write_bytes(png)
     return plotstyle.data_uri(png)
 

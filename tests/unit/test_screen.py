@@ -417,6 +417,18 @@ def test_where_nothing_can_be_used_earlier_results_stay(folder, net, reference, 
     assert digests(output) == before
 
 
+def test_one_time_is_no_curve(folder, net, reference, settings, tmp_path):
+    output = tmp_path / "out"
+    for files, drawn in (
+        ([folder / "snap_000.dat", folder / "snap_001.dat"], True),
+        ([folder / "snap_000.dat"], False),
+    ):
+        screen.run(files, net, reference, settings, output)
+        page.run(output)
+        assert (output / "rectangle_fraction.png").exists() == drawn
+        assert ("In time" in (output / "index.html").read_text()) == drawn
+
+
 def test_the_page_says_what_it_was_made_from(folder, net, reference, settings, tmp_path):
     screen.run([folder / "snap_000.dat"], net, reference, settings, tmp_path / "out")
     page.run(tmp_path / "out")
