@@ -1,5 +1,6 @@
 """Snapshots as files."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +14,19 @@ snapshot_app = typer.Typer(
 )
 app.add_typer(snapshot_app, name="snapshot")
 
+
+def _unit(value: float | None) -> float | None:
+    """Refuse what is no unit, in the words of options that have a least value."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value} is not in the range x>0.")
+    return value
+
+
+_FOUND = "default as found in the file."
 Inputs = Annotated[list[Path], typer.Argument(help="Snapshots, folders or archives of them, or patterns.")]
-Length = Annotated[float | None, typer.Option(help="Unit of length [kpc]; default as found in the file.")]
-Mass = Annotated[float | None, typer.Option(help="Unit of mass [Msun]; default as found in the file.")]
-Velocity = Annotated[float | None, typer.Option(help="Unit of velocity [km/s]; default as found in the file.")]
+Length = Annotated[float | None, typer.Option(callback=_unit, help=f"Unit of length [kpc]; {_FOUND}")]
+Mass = Annotated[float | None, typer.Option(callback=_unit, help=f"Unit of mass [Msun]; {_FOUND}")]
+Velocity = Annotated[float | None, typer.Option(callback=_unit, help=f"Unit of velocity [km/s]; {_FOUND}")]
 
 
 @snapshot_app.command()

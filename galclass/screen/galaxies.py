@@ -15,7 +15,7 @@ import numpy as np
 
 from galclass import render, snapshot
 from galclass.errors import InputError
-from galclass.snapshot.finding import first_piece, opened, pieces, stem
+from galclass.snapshot.finding import opened, stem
 
 #: Galaxies looked for, at most, before the most massive ones are taken.
 _LOOKED_FOR = 8
@@ -75,10 +75,9 @@ def read_stars(file: Path, types: Sequence[int], units: snapshot.Units | None) -
 
 
 def parts(file: Path) -> list[Path]:
-    """All pieces of a snapshot; of a file that is none, itself."""
+    """All files behind a snapshot; of a file that is none, itself."""
     try:
-        first, count = first_piece(file), snapshot.header(file).files
-        return pieces(first, count) if count > 1 else [first]
+        return snapshot.files(file)
     except InputError:
         return [file]
 

@@ -76,5 +76,5 @@ def read_bytes(path: Path) -> bytes:
 def _opened(path: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(require_file(path), "r:")
-    except tarfile.TarError as error:
+    except (tarfile.TarError, OSError) as error:
         raise InputError(f"{path}: no readable tar archive ({error}); write it again or give the snapshots") from error

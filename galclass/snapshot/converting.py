@@ -7,6 +7,7 @@ Time_GYR. Both call particles of type 4 stars, so discs and bulges become type 4
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from galclass.snapshot.units import CM_PER_KPC, CM_S_PER_KMS, GRAM_PER_MASS
 from galclass.units import GYR_PER_TIME
 
 SUFFIXES = (".hdf5", ".h5")
+#: How files are called, and folders hardly ever.
+_FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}")
 
 
 def run(inputs: Sequence[Path], output: Path, units: Units | None = None, keep_types: bool = False) -> list[Path]:
@@ -47,6 +50,7 @@ def run(inputs: Sequence[Path], output: Path, units: Units | None = None, keep_t
     InputError
         A snapshot cannot be read. The others are written before this is raised.
     """
+    _require_place(Path(output))
     files = snapshot.find(inputs)
     targets, failures, done = _targets(files, Path(output)), [], []
     for file, target in progress(zip(files, targets, strict=True), len(files), "snapshot convert"):
@@ -58,6 +62,20 @@ def run(inputs: Sequence[Path], output: Path, units: Units | None = None, keep_t
             failures.append(error)
     raise_failures(failures, len(done), Path(output))
     return done
+
+
+def _require_place(output: Path) -> None:
+    """Raise unless a file or folder of this name can be written."""
+    kinds = "a folder, or a file that ends in .hdf5 or .h5"
+    if output.name.endswith(SUFFIXES) and output.is_dir():
+        raise InputError(f"{output}: this is a folder; give {kinds} and is none yet")
+    if not output.name.endswith(SUFFIXES) and output.exists() and not output.is_dir():
+        raise InputError(f"{output}: this is a file; give {kinds}")
+    if not output.name.endswith(SUFFIXES) and _FILE_SUFFIX.fullmatch(output.suffix) and not output.exists():
+        raise InputError(f"{output}: snapshots are not written as *{output.suffix}; give {kinds}")
+    above = next(folder for folder in output.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"{output}: {above.name} is a file and no folder; give {kinds}")
 
 
 def _targets(files: Sequence[Path], output: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import gzip
@@ -33,6 +34,10 @@ _MOST_GZIP = 1032
 
 #: Pieces as codes number them, from 0 without zeros in front: NAME.0, NAME.1 or NAME.0.hdf5, NAME.1.hdf5.
 _PIECE = re.compile(r"(?P<stem>.+)\.(?P<number>0|[1-9][0-9]*)(?P<end>(\.hdf5|\.h5|\.hdf)?(\.gz)?)$")
+#: And as others do: NAME.000, NAME_0, NAME.0.dat. Snapshots of different times may be called so, too.
+_NUMBERED = re.compile(
+    r"(?P<stem>.+[._])(?P<number>[0-9]+)(?P<end>(\.hdf5|\.h5|\.hdf|\.dat|\.gad|\.gadget|\.g2)?(\.gz)?)$"
+)
 
 
 # ------------------------------------------------------------------------------------------- opening one
@@ -46,6 +51,9 @@ def opened(path: Path) -> BinaryIO:
     InputError
         If there is none, it is empty, or gzip finds it damaged.
     """
+    if path.suffix == archive.SUFFIX:
+        archive.members(path)  # says what is wrong with it, if anything
+        raise InputError(f"{path}: is an archive; give ARCHIVE.tar/NAME for a snapshot in it")
     if archive.split(path):
         stream = io.BytesIO(archive.read_bytes(path))
     else:
@@ -70,11 +78,13 @@ def _unzipped(path: Path, stream: BinaryIO) -> BinaryIO:
 
 
 def is_hdf5(stream: BinaryIO) -> bool:
-    """Whether a file begins as HDF5 does."""
+    """Whether a file begins as HDF5 does, there or behind a block of the user's of 512, 1024, 2048 ... bytes."""
+    size, at, found = stream.seek(0, 2), 0, False
+    while at < size and not found:
+        stream.seek(at)
+        found, at = stream.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE, max(2 * at, 512)
     stream.seek(0)
-    start = stream.read(len(HDF5_SIGNATURE))
-    stream.seek(0)
-    return start == HDF5_SIGNATURE
+    return found
 
 
 # ------------------------------------------------------------------------------------- pieces of one snapshot
@@ -91,7 +101,8 @@ def first_piece(path: Path) -> Path:
     path = Path(path)
     if path.is_file() or archive.split(path):
         return path
-    for name in (f"{path.name}.0", f"{path.name}.0.hdf5", f"{path.name}.0.h5"):
+    ends = ("", *_HDF5_SUFFIXES, *SUFFIXES)
+    for name in (f"{path.name}{number}{end}" for number in (".0", ".000", "_0", "_000") for end in ends):
         if path.with_name(name).is_file():
             return path.with_name(name)
     return require_file(path)
@@ -112,18 +123,28 @@ def pieces(path: Path, count: int) -> list[Path]:
     InputError
         If its name has no number, or one of the others is missing; it is named.
     """
-    match = _PIECE.fullmatch(Path(path).name)
-    if not match:
+    match = _NUMBERED.fullmatch(Path(path).name)
+    if not match or int(match["number"]) >= count:
         raise InputError(
-            f"{path}: is one of {count} pieces of a snapshot, but the name has no number as {Path(path).name}.0 has;"
-            " name them so, or join them into one file first"
+            f"{path}: is one of {count} pieces of a snapshot, but the name has no such number as"
+            f" {Path(path).name}.0 has; name them so, or join them into one file first"
         )
     beside = {file.name: file for file in _beside(path)}
-    names = (f"{match['stem']}.{number}{match['end']}" for number in range(count))
+    # With zeros in front only where the first piece has them.
+    widths = (1, len(match["number"]))
+    width = next((width for width in widths if f"{match['stem']}{0:0{width}d}{match['end']}" in beside), 1)
+    names = (f"{match['stem']}{number:0{width}d}{match['end']}" for number in range(count))
     missing = next((name for name in names if name not in beside), None)
     if missing:
         raise InputError(f"{path}: is one of {count} pieces of a snapshot; {missing} is missing beside it: fetch it")
-    return [beside[f"{match['stem']}.{number}{match['end']}"] for number in range(count)]
+    return [beside[f"{match['stem']}{number:0{width}d}{match['end']}"] for number in range(count)]
+
+
+def has_other_pieces(path: Path) -> bool:
+    """Whether there are files beside one that are called as its other pieces are by the codes."""
+    match = _PIECE.fullmatch(Path(path).name)
+    others = [_PIECE.fullmatch(other.name) for other in _beside(path) if other.name != path.name] if match else []
+    return any(other and (other["stem"], other["end"]) == (match["stem"], match["end"]) for other in others)
 
 
 def stem(path: Path) -> str:
@@ -181,7 +202,7 @@ def _expanded(path: Path) -> list[Path]:
     if glob.has_magic(str(path)):
         matches = sorted(map(Path, glob.glob(str(path))), key=natural)
         folders = [file for match in matches if match.is_dir() for file in _in_folder(match)]
-        return _required(path, _kept([match for match in matches if match.is_file()]) + folders, "matches")
+        return _required(path, _kept([match for match in matches if not match.is_dir()]) + folders, "matches")
     return [first_piece(path)]
 
 
@@ -199,10 +220,18 @@ def _in_folder(folder: Path) -> list[Path]:
         if path.is_dir():
             found += _in_folder(path) if path.name.startswith("snapdir_") else []
         elif path.suffix == archive.SUFFIX and not path.name.startswith("."):
-            found += _kept(archive.members(path))
+            found += _in_archive(path)
         else:
             found += _kept([path])
     return found
+
+
+def _in_archive(path: Path) -> list[Path]:
+    """The snapshots of an archive in a folder; itself where it cannot be read, to be named."""
+    try:
+        return _kept(archive.members(path))
+    except InputError:
+        return [path]
 
 
 def _kept(paths: list[Path]) -> list[Path]:
@@ -223,7 +252,10 @@ def _looks_like_snapshot(path: Path) -> bool:
         return False
     if plain.startswith("snap") or plain.endswith(SUFFIXES):
         return True
-    about = on_disk(path).stat()
+    try:
+        about = on_disk(path).stat()
+    except OSError:  # a link that leads nowhere
+        return False
     return _begins_like_one(path, (about.st_size, about.st_mtime_ns))
 
 
@@ -244,16 +276,36 @@ def _begins_like_one(path: Path, stamp: tuple[int, int]) -> bool:
 
 
 def once(paths: Sequence[Path]) -> list[Path]:
-    """The same files, but of a snapshot in pieces only the first that is there."""
+    """The same files, but of a snapshot in pieces only the first that is there, or the virtual file of them all."""
     found: list[Path] = []
+    held = _held_by_others(paths)
     whole: dict[tuple, bool | None] = {}  # of a row of numbered names: whether each is a snapshot of its own
     for path in paths:
-        match = _PIECE.fullmatch(path.name)
-        row = (path.parent, match["stem"], match["end"]) if match else None
+        row = _row(path)
+        if path.absolute() in held:
+            continue
         if row in whole and whole[row] is None:
             whole[row] = not _in_pieces(path)
         if row is None or whole.setdefault(row, None) is not False:
             found.append(path)
+    return found
+
+
+def _row(path: Path) -> tuple | None:
+    """What numbered names have in common; None of a name without a number."""
+    match = _NUMBERED.fullmatch(path.name)
+    return (path.parent, match["stem"], match["end"]) if match else None
+
+
+def _held_by_others(paths: Sequence[Path]) -> set[Path]:
+    """Those pieces NAME.0.hdf5 ... whose numbers the virtual file NAME.hdf5 beside them holds, too."""
+    from galclass.snapshot import hdf5
+
+    rows, found = {_row(path) for path in paths}, set()
+    for path in paths:
+        if (path.parent, f"{path.stem}.", path.suffix) in rows and path.suffix in _HDF5_SUFFIXES:
+            with contextlib.suppress(InputError, OSError):
+                found.update(hdf5.sources(path))
     return found
 
 

@@ -19,14 +19,17 @@ import numpy as np
 
 from galclass.errors import InputError
 from galclass.files import atomic
+from galclass.snapshot.cosmology import NOWHERE, Clues, judged
 from galclass.snapshot.particles import Snapshot
-from galclass.snapshot.units import Header, is_comoving
+from galclass.snapshot.units import Header, in_two_words
 
-_HEADER_BYTES = 256
+_HEADER_BYTES, _GADGET4_BYTES = 256, 192
 _FIRST_BLOCKS = ("HEAD", "POS", "VEL", "ID")
 
 #: Numbers converted at a time: few enough to stay in the processor's cache.
 _STRETCH = 1 << 18
+#: How many stretches of how many particles are looked at where all would take too long.
+_SAMPLES, _SAMPLE = 32, 64
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -86,7 +89,8 @@ def read_piece(path: Path, stream: BinaryIO, types: Sequence[int] | str | None =
         For messages.
     stream : file
         The file, opened for reading. Blocks may hold single or double precision and ids of 4 or 8 bytes; masses come
-        from the header's table or the mass block; blocks after the masses are ignored.
+        from the header's table or the mass block; what comes after the last block that is needed is ignored. In format
+        2 ids may be missing, then the particles are numbered.
     types : sequence of int, or "stars", optional
         Particle types to read; the others are passed over on the disk.
 
@@ -103,23 +107,44 @@ def read_piece(path: Path, stream: BinaryIO, types: Sequence[int] | str | None =
     """
     file = _opened(path, stream)
     header = _header(file)
-    blocks = _blocks(file)
-    wanted = header.wanted(types)
-    return header, _particles(file, header, blocks, wanted)
+    return header, _particles(file, header, header.wanted(types))
 
 
 def _opened(path: Path, stream: BinaryIO) -> _File:
     """The file with its byte order and kind, from the first record's length."""
     size = stream.seek(0, 2)
     stream.seek(0)
-    start = stream.read(8)
+    start = stream.read(_HEADER_BYTES + 16)
     for order in "<>":
         first = int.from_bytes(start[:4], "little" if order == "<" else "big")
+        if _has_wide_marks(start, order):
+            raise InputError(
+                f"{path}: GADGET binary with record markers of 64 bits; markers of 32 bits are read: compile its writer"
+                " with those (gfortran's default), or give HDF5"
+            )
         if first == _HEADER_BYTES or (first == 8 and start[4:8] == b"HEAD"):
             return _File(path, stream, size, order, first == 8)
+        if first == _GADGET4_BYTES:
+            raise InputError(_gadget4(path, first))
     raise InputError(
-        f"{path}: not a GADGET snapshot: it begins with {start!r}, not with a record of 256 bytes (format 1)"
+        f"{path}: not a GADGET snapshot: it begins with {start[:8]!r}, not with a record of 256 bytes (format 1)"
         " or the name HEAD (format 2), nor as HDF5; give a GADGET-1 or GADGET-2 binary file or HDF5"
+    )
+
+
+def _has_wide_marks(start: bytes, order: str) -> bool:
+    """Whether lengths of records take 8 bytes: the header's, or that of its name in format 2."""
+    if len(start) < 16:
+        return False
+    (first,) = struct.unpack_from(order + "Q", start)
+    ends = len(start) == _HEADER_BYTES + 16 and start[:8] == start[-8:]  # of a header of 4-byte lengths, no length
+    return first == 8 and start[8:12] == b"HEAD" or first == _HEADER_BYTES and ends
+
+
+def _gadget4(path: Path, found: int) -> str:
+    return (
+        f"{path}: its header has {found} bytes, not {_HEADER_BYTES}: GADGET-4's own binary format or a damaged file;"
+        " let GADGET-4 write HDF5 (SnapFormat 3)"
     )
 
 
@@ -138,20 +163,20 @@ def _records(file: _File) -> Iterator[tuple[str | None, _Block]]:
                 return
         promised = file.length_at(at)
         end = at + 4 + promised
-        yield name, _Block(at + 4, max(0, min(promised, file.size - at - 4)), promised)
-        if end + 4 > file.size:
-            return
-        if file.length_at(end) != promised:
+        if end + 4 <= file.size and file.length_at(end) != promised:
             raise InputError(
                 f"{file.path}: the record at byte {at} says {promised} bytes before it and another number after it;"
                 " the file is damaged: fetch or write it again"
             )
+        yield name, _Block(at + 4, max(0, min(promised, file.size - at - 4)), promised)
         at = end + 4
 
 
 def _header(file: _File) -> Header:
     """Counts, masses, time, cosmology and number of pieces from the header record."""
     _, block = next(_records(file), (None, _Block(0, 0, _HEADER_BYTES)))
+    if block.promised not in (_HEADER_BYTES, -1):
+        raise InputError(_gadget4(file.path, block.promised))
     if block.found < _HEADER_BYTES:
         raise InputError(
             f"{file.path}: cut short: the header has {block.found} of {_HEADER_BYTES} bytes; fetch or write it again"
@@ -159,48 +184,79 @@ def _header(file: _File) -> Header:
     raw = file.bytes_at(block.at, _HEADER_BYTES)
     if len(raw) < _HEADER_BYTES:
         raise InputError(f"{file.path}: became shorter while it was read; fetch or write it again")
+    return _understood(file, raw)
+
+
+def _understood(file: _File, raw: bytes) -> Header:
+    """What the 256 bytes of a header say."""
     time, redshift = struct.unpack_from(file.order + "2d", raw, 72)
     (files,) = struct.unpack_from(file.order + "i", raw, 124)
     box, omega_m, omega_lambda, h = struct.unpack_from(file.order + "4d", raw, 128)
     counts = struct.unpack_from(file.order + "6I", raw)
     low, high = (struct.unpack_from(file.order + "6I", raw, at) for at in (96, 168))
     # Old writers leave what follows the number of files as it was in memory: it only counts where it is sensible.
-    sensible = all(map(math.isfinite, (box, omega_m, omega_lambda, h, redshift))) and 0 < h < 10 and box >= 0
-    comoving = sensible and is_comoving(time, redshift, omega_m, box)
+    sensible = all(map(math.isfinite, (box, omega_m, omega_lambda, h, redshift))) and 0 <= h < 10 and box >= 0
+    total = in_two_words(low, high, files) if files > 1 else counts
+    clues = Clues(time, redshift, omega_m, h, box, total)
+    comoving, doubts = False, ()
+    if sensible:
+        comoving, doubts = judged(clues, _places(file, sum(counts)) if clues.today else NOWHERE)
     return Header(
         format=f"GADGET binary, format {2 if file.named else 1}, {'little' if file.order == '<' else 'big'}-endian",
         code="GADGET",
         counts=counts,
-        total=tuple(n + (more << 32) for n, more in zip(low, high, strict=True)) if files > 1 else counts,
+        total=total,
         files=max(files, 1),
         time=time,
         a=time if comoving else 1.0,
-        h=h if comoving else 1.0,
+        h=h if comoving and h > 0 else 1.0,
         omega_m=omega_m if comoving else 0.0,
         omega_lambda=omega_lambda if comoving else 0.0,
         comoving=comoving,
         box=(box,) * 3 if sensible else (0.0, 0.0, 0.0),
         table=struct.unpack_from(file.order + "6d", raw, 24),
+        doubts=doubts,
     )
 
 
-def _blocks(file: _File) -> dict[str, _Block]:
-    """Map each block's name to where it lies."""
+def _places(file: _File, count: int) -> np.ndarray:
+    """Where a sample of the particles lies, shape (n, 3); of none if that cannot be told."""
+    block = _blocks(file, {"POS"}).get("POS", _Block(0, 0, 0)) if count else _Block(0, 0, 0)
+    size, step = block.promised // max(3 * count, 1), count // _SAMPLES + 1
+    if size not in (4, 8) or block.found < block.promised:
+        return NOWHERE
+    kind = f"{file.order}f{size}"
+    rows = [
+        np.frombuffer(file.bytes_at(block.at + 3 * size * start, 3 * size * min(_SAMPLE, count - start)), kind)
+        for start in range(0, count, step)
+    ]
+    return np.concatenate(rows).reshape(-1, 3).astype(np.float64)
+
+
+def _blocks(file: _File, needed: set[str]) -> dict[str, _Block]:
+    """Map each block's name to where it lies; what follows the last that is needed is not looked at."""
     blocks: dict[str, _Block] = {}
     for index, (name, block) in enumerate(_records(file)):
         if name is None:
             # Format 1 has no names: the order is fixed, and masses come fourth after the header.
             name = _FIRST_BLOCKS[index] if index < 4 else "MASS" if index == 4 else f"extra {index}"
         blocks.setdefault(name, block)
+        if needed <= blocks.keys():
+            break
     return blocks
 
 
-def _particles(file: _File, header: Header, blocks: dict[str, _Block], wanted: Sequence[int]) -> Snapshot:
+def _particles(file: _File, header: Header, wanted: Sequence[int]) -> Snapshot:
     """Put the blocks of a file together, for the types that are wanted."""
+    listed = any(header.table[kind] == 0 and header.counts[kind] for kind in wanted)
+    blocks = _blocks(file, {"POS", "VEL", "ID", "MASS"} if listed else {"POS", "VEL", "ID"})
     everything = tuple(range(6))
     positions = _array(file, header, blocks, "POS", everything, wanted, 3)
     velocities = _array(file, header, blocks, "VEL", everything, wanted, 3)
-    ids = _array(file, header, blocks, "ID", everything, wanted, 0)
+    if file.named and "ID" not in blocks:  # they may be left out
+        ids = np.arange(1, len(positions) + 1)
+    else:
+        ids = _array(file, header, blocks, "ID", everything, wanted, 0)
     types = np.repeat(np.array(wanted, np.int8), [header.counts[kind] for kind in wanted])
     return Snapshot(positions, velocities, _masses(file, header, blocks, wanted), ids, types)
 

@@ -16,7 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from galclass.errors import InputError
-from galclass.snapshot.isolation import READER, first_of, mass_table, row
+from galclass.snapshot import datasets
+from galclass.snapshot.attributes import first_of, flagged, mass_table, row
+from galclass.snapshot.cosmology import Clues, judged
+from galclass.snapshot.isolation import READER
 from galclass.snapshot.particles import Snapshot
 from galclass.snapshot.units import (
     ASSUMED,
@@ -25,7 +28,7 @@ from galclass.snapshot.units import (
     GRAM_PER_MASS,
     Header,
     Units,
-    is_comoving,
+    in_two_words,
 )
 
 # -------------------------------------------------------------------------------------------------- reading
@@ -70,8 +73,8 @@ def read_piece(path: Path, types: Sequence[int] | str | None = None) -> tuple[He
         held = content["particles"]
         for kind in wanted:
             if "error" in held[kind]:
-                raise InputError(f"{path}: {held[kind]['error']}; the file is damaged or no snapshot")
-        return header, _particles(header, wanted, held, receive(wanted))
+                raise InputError(f"{path}: {held[kind]['error']}")
+        return header, _particles(path, header, wanted, held, receive(wanted))
 
 
 def has_particles(path: Path) -> bool:
@@ -86,28 +89,56 @@ def has_particles(path: Path) -> bool:
         return bool(content["particles"])
 
 
-def _particles(header: Header, wanted: Sequence[int], held: dict, numbers: Iterator[np.ndarray]) -> Snapshot:
+def sources(path: Path) -> list[Path]:
+    """The other files that a virtual file, or one of links, takes its numbers from; none of a usual one.
+
+    Raises
+    ------
+    InputError
+        If HDF5 cannot read it.
+    """
+    with READER.reading(path, quick=True) as (content, _):
+        return content["sources"]
+
+
+def _particles(
+    path: Path, header: Header, wanted: Sequence[int], held: dict, numbers: Iterator[np.ndarray]
+) -> Snapshot:
     """Put the numbers of the types wanted together as they arrive."""
     counts = [header.counts[kind] for kind in wanted]
     ends = np.cumsum([0, *counts])
     total = int(ends[-1])
     arrays = {"positions": np.empty((total, 3)), "velocities": np.empty((total, 3)), "masses": np.empty(total)}
     arrays["ids"] = np.arange(1, total + 1)
+    formed = np.ones(total)
     for kind, start, end in zip(wanted, ends, ends[1:], strict=False):
         arrays["masses"][start:end] = header.table[kind]
         for name in held[kind]["datasets"]:
-            _fill(arrays[name][start:end].reshape(-1), numbers)
-    return Snapshot(**arrays, types=np.repeat(np.array(wanted, np.int8), counts))
+            values = {**arrays, "formed": formed}[name]
+            _fill(path, values[start:end].reshape(-1), numbers)
+    particles = Snapshot(**arrays, types=np.repeat(np.array(wanted, np.int8), counts))
+    return particles if not header.wind or (formed > 0).all() else particles._where(formed > 0)
 
 
-def _fill(values: np.ndarray, numbers: Iterator[np.ndarray]) -> None:
+def _fill(path: Path, values: np.ndarray, numbers: Iterator[np.ndarray]) -> None:
     """Fill an array with the numbers that come next."""
     done = 0
     while done < len(values):
         part = next(numbers)
+        if values.dtype.kind == "i" and part.dtype.kind == "f":
+            _require_whole(path, part)
         with np.errstate(invalid="ignore"):  # a signalling NaN; what is not finite is said by read
             values[done : done + len(part)] = part
         done += len(part)
+
+
+def _require_whole(path: Path, ids: np.ndarray) -> None:
+    """Raise unless identities that are stored as floating-point numbers are whole ones."""
+    with np.errstate(invalid="ignore"):
+        whole = (np.floor(ids) == ids) & (np.abs(ids) < 2.0**63)
+    if not whole.all():
+        bad = ids[~whole][0]
+        raise InputError(f"{path}: ParticleIDs has {bad}; identities are whole numbers; write the snapshot again")
 
 
 # --------------------------------------------------------------------------------------------- understanding
@@ -127,8 +158,10 @@ def _header(path: Path, content: dict) -> Header:
     time, redshift = first_of(head, ("Time",), 0.0), first_of(head, ("Redshift",), 0.0)
     a = first_of(head, ("Scale-factor", "ExpansionFactor"), time)
     box = _box(code, content)
-    comoving = _comoving(content, a, redshift, omega_m, max(box))
-    h = first_of(every, ("HubbleParam", "h"), 1.0)
+    h, total = first_of(every, ("HubbleParam", "h"), 0.0), _total(head, counts)
+    said = flagged(content)
+    comoving, doubts = judged(Clues(a, redshift, omega_m, h, max(box), total, said), content["places"])
+    h = h if h != 0 else 1.0
     if not math.isfinite(time) or comoving and not (0 < a < math.inf and 0 < h < 10 and 0 < omega_m < math.inf):
         raise InputError(
             f"{path}: its header says time {time}, expansion factor {a}, h {h}, Omega0 {omega_m}: no time of a"
@@ -139,7 +172,7 @@ def _header(path: Path, content: dict) -> Header:
         format="HDF5",
         code=code,
         counts=tuple(counts),
-        total=_total(head, counts),
+        total=total,
         files=max(int(first_of(head, ("NumFilesPerSnapshot",), 1)), 1),
         time=time,
         a=a if comoving else 1.0,
@@ -151,6 +184,8 @@ def _header(path: Path, content: dict) -> Header:
         units=units,
         time_is_age=code == "SWIFT",
         table=mass_table(head, len(counts)),
+        wind=code == "AREPO" and datasets.FORMED in content["names"],
+        doubts=doubts,
         **powers,
     )
 
@@ -161,7 +196,7 @@ def _total(head: dict, counts: list[int]) -> tuple[int, ...]:
     if int(first_of(head, ("NumFilesPerSnapshot",), 1)) <= 1 or len(low) != len(counts):
         return tuple(counts)
     high = high if len(high) == len(low) else [0] * len(low)
-    return tuple(int(n) + (int(more) << 32) for n, more in zip(low, high, strict=True))
+    return in_two_words(low, high, int(first_of(head, ("NumFilesPerSnapshot",), 1)))
 
 
 def _code(content: dict) -> str:
@@ -189,14 +224,6 @@ def _box(code: str, content: dict) -> tuple[float, float, float]:
     if open_space or len(sides) not in (1, 3) or not all(0 <= side < math.inf for side in sides):
         return (0.0, 0.0, 0.0)
     return tuple(sides * 3)[:3]
-
-
-def _comoving(content: dict, a: float, redshift: float, omega_m: float, box: float) -> bool:
-    """Whether it is a cosmological run: by the flag of its code, or by its time and redshift."""
-    flags = {**content["Policy"], **content["Cosmology"], **content["Header"], **content["Parameters"]}
-    names = ("ComovingIntegrationOn", "Cosmological run", "cosmological integration")
-    said = first_of(flags, names, -1.0)
-    return is_comoving(a, redshift, omega_m, box) if said < 0 else said > 0
 
 
 def _units(content: dict, code: str) -> tuple[Units, dict]:

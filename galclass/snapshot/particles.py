@@ -35,6 +35,8 @@ class Snapshot:
         Time [kpc/(km/s)]; of a cosmological run the age of the universe.
     box_kpc : tuple of 3 floats
         Sides of the periodic box [kpc]; 0 along an axis that is not periodic.
+    doubts : tuple of str
+        What was in doubt when they were read, as sentences.
     """
 
     positions: np.ndarray
@@ -44,6 +46,7 @@ class Snapshot:
     types: np.ndarray
     time: float = 0.0
     box_kpc: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.masses)

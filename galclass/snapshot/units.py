@@ -18,7 +18,6 @@ GADGET-4 and AREPO say by an a_scaling and h_scaling of 0.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from galclass.errors import InputError
+from galclass.snapshot.cosmology import age_gyr
 from galclass.snapshot.particles import Snapshot, centre
 from galclass.units import GYR_PER_TIME, MSUN_PER_MASS, G
+
+#: Types of particles in GADGET; SWIFT has a seventh, neutrinos, which are passed over.
+KINDS = 6
 
 #: Our units in cgs: kpc (IAU 2012), km/s, and 1e10 Msun (nominal GM of IAU 2015 by the G of CODATA 2018).
 CM_PER_KPC, CM_S_PER_KMS, GRAM_PER_MASS = 3.0856775814913673e21, 1e5, 1.988409870698051e43
@@ -112,6 +115,10 @@ class Header:
         Whether `time` is a time even in a comoving run.
     table : tuple of float
         Mass of every particle of a type; 0 where each has its own.
+    wind : bool
+        Whether type 4 has wind particles among its stars (AREPO), which are gas: they are counted here and not read.
+    doubts : tuple of str
+        What in the header contradicts itself or had to be guessed, see `header_doubts`.
     """
 
     format: str
@@ -132,6 +139,8 @@ class Header:
     mass: tuple[float, float] = (0.0, -1.0)
     time_is_age: bool = False
     table: tuple[float, ...] = ()
+    wind: bool = False
+    doubts: tuple[str, ...] = ()
 
     @property
     def star_types(self) -> tuple[int, ...]:
@@ -139,8 +148,8 @@ class Header:
         return (4,) if self.comoving or self.code == "SWIFT" else (2, 3, 4)
 
     def wanted(self, types: Sequence[int] | str | None) -> tuple[int, ...]:
-        """Which of its types are to be read, in order: those asked for, the stars, or all that it has."""
-        asked = range(len(self.counts)) if types is None else self.star_types if types == "stars" else types
+        """Which of its types are to be read, in order: those asked for, the stars, or all of 0 to 5 that it has."""
+        asked = range(KINDS) if types is None else self.star_types if types == "stars" else types
         return tuple(kind for kind in sorted(set(asked)) if kind < len(self.counts) and self.counts[kind])
 
     def factors(self, given: Units | None = None) -> tuple[float, float, float]:
@@ -164,29 +173,20 @@ class Header:
         return tuple(side * self.factors(given)[0] for side in self.box)
 
 
-def is_comoving(time: float, redshift: float, omega_m: float, box: float) -> bool:
-    """Whether a header that does not say so is of a cosmological run: its time is then the expansion factor.
-
-    Runs that are not have a redshift of 0. Today, when that is true of both, a run with matter in a box whose time
-    is 1 is taken for a cosmological one.
-    """
-    if not (omega_m > 0 and time > 0 and redshift > -1):
-        return False
-    # Redshifts have been seen in single precision.
-    return abs(time * (1 + redshift) - 1) < 1e-5 and (redshift != 0 or box > 0)
+def in_two_words(low: Sequence[int], high: Sequence[int], files: int) -> tuple[int, ...]:
+    """Numbers of particles from their lower and upper 32 bits; what more than the pieces can hold is left out."""
+    return tuple(int(n) + (int(more) << 32 if more < files else 0) for n, more in zip(low, high, strict=True))
 
 
-@functools.cache
-def age_gyr(a: float, h: float, omega_m: float, omega_lambda: float) -> float:
-    """Age [Gyr] of a universe of matter, a cosmological constant and curvature at the expansion factor a."""
-    from astropy.cosmology import LambdaCDM
-
-    # Codes of this kind leave radiation out unless they say otherwise.
-    return float(LambdaCDM(100 * h, omega_m, omega_lambda, Tcmb0=0).age(1 / a - 1).value)
+def header_doubts(header: Header) -> list[str]:
+    """What in a header contradicts itself or had to be guessed, as sentences; empty for most."""
+    return list(header.doubts)
 
 
 def doubts(stars: Snapshot) -> list[str]:
-    """What about the stars of a snapshot no galaxy has, as words; units that are wrong show so.
+    """What about the stars of a snapshot no galaxy has, or was in doubt when they were read, as words.
+
+    Units that are wrong show so.
 
     Parameters
     ----------
@@ -198,7 +198,13 @@ def doubts(stars: Snapshot) -> list[str]:
     list of str
         Empty if radius, mass, speed and time could be those of a galaxy.
     """
-    if len(stars) < 2 or not stars.masses.sum() > 0:
+    return [*stars.doubts, *_unlike_galaxies(stars)]
+
+
+def _unlike_galaxies(stars: Snapshot) -> list[str]:
+    if len(stars) and not stars.masses.any():
+        return ["the stars weigh nothing"]
+    if len(stars) < 2:
         return []
     middle = centre(stars.positions, stars.masses, stars.box_kpc)
     distance = np.linalg.norm(stars.unwrapped(middle).positions - middle, axis=1)

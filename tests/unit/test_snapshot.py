@@ -25,13 +25,16 @@ def particles():
     )
 
 
-def gadget(particles, order="<", named=False, real="f4", whole="u4", table=None, extra=(), mass=True, files=1):
+def gadget(particles, order="<", named=False, real="f4", whole="u4", table=None, extra=(), mass=True, files=1, **more):
     """Bytes of a GADGET file put together here, independently of the writer under test."""
     particles = particles.sorted_by_type()
     counts = np.bincount(particles.types, minlength=6)
     table = np.zeros(6) if table is None else table
-    numbers = (*counts, *table, particles.time, 0, 0, 0, *counts, 0, files, 0, 0, 0, 1)
-    header = struct.pack(order + "6I6d2d2i6I2i4d", *numbers)
+    numbers = {"redshift": 0, "total": counts, "box": 0, "omega_m": 0, "omega_l": 0, "h": 1, "high": (0,) * 6} | more
+    header = struct.pack(
+        order + "6I6d2d2i6I2i4d2i6I", *counts, *table, particles.time, numbers["redshift"], 0, 0, *numbers["total"],
+        0, files, *(numbers[name] for name in ("box", "omega_m", "omega_l", "h")), 0, 0, *numbers["high"],
+    )  # fmt: skip
     blocks = [
         (b"HEAD", header.ljust(256, b"\0")),
         (b"POS ", particles.positions.astype(order + real).tobytes()),
@@ -199,7 +202,7 @@ def test_no_particles(tmp_path, particles):
 
 def test_one_piece_of_several(tmp_path, particles):
     path = tmp_path / "snap"
-    path.write_bytes(gadget(particles, files=4))
+    path.write_bytes(gadget(particles, files=4, total=[0, 10, 10, 10, 50, 0]))
     assert "one of 4 pieces" in message(path)
 
 
@@ -217,6 +220,41 @@ def test_record_lengths_that_disagree(tmp_path, particles):
     path = tmp_path / "snap"
     path.write_bytes(bytes(data))
     assert "damaged" in message(path)
+
+
+# --------------------------------------------------------------------------------- files of odd writers
+
+
+def test_format_two_without_ids_numbers_its_particles(tmp_path, particles):
+    data = gadget(particles, named=True)
+    at = data.index(b"ID  ") - 4
+    (tmp_path / "snap").write_bytes(data[:at] + data[at + 16 + 8 + 4 * len(particles) :])
+    np.testing.assert_array_equal(read(tmp_path / "snap").ids, np.arange(1, 41))
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("junk", [struct.pack("<6I", 12, 1, 2, 3, 4, 5), b"made by me, please cite; thank you\n" * 9])
+def test_what_follows_the_last_block_does_not_matter(tmp_path, particles, named, junk):
+    (tmp_path / "snap").write_bytes(gadget(particles, named=named) + junk)
+    assert len(read(tmp_path / "snap")) == 40
+    (tmp_path / "snap").write_bytes(gadget(particles, named=named, table=[0, 1, 1, 1, 1, 0]) + junk)
+    assert len(read(tmp_path / "snap")) == 40
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("named", [False, True])
+def test_markers_of_64_bits_are_told(tmp_path, particles, order, named):
+    mark, body = struct.Struct(order + "Q").pack, gadget(particles, order)[4:260]
+    label = mark(8) + b"HEAD" + bytes(4) + mark(8) if named else b""
+    (tmp_path / "snap").write_bytes(label + mark(256) + body + mark(256) + mark(480) + bytes(480) + mark(480))
+    assert "record markers of 64 bits" in message(tmp_path / "snap")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_header_of_gadget_four_is_told(tmp_path, named):
+    label = struct.pack("<I4sII", 8, b"HEAD", 200, 8) if named else b""
+    (tmp_path / "snap").write_bytes(label + struct.pack("<I", 192) + bytes(192) + struct.pack("<I", 192))
+    assert "its header has 192 bytes, not 256: GADGET-4's own binary format" in message(tmp_path / "snap")
 
 
 # -------------------------------------------------------------------------------------------- centre

@@ -136,6 +136,23 @@ def test_one_file_for_many_is_refused_before_any_work(tmp_path, merger):
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.hdf5").exists()
 
 
+def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path, merger, monkeypatch):
+    monkeypatch.setattr(snapshot, "find", None)
+    (tmp_path / "text.dat").write_text("mine")
+    (tmp_path / "dd.hdf5").mkdir()
+    for name, said in (
+        ("text.dat", "text.dat: this is a file; give a folder, or a file that ends in .hdf5 or .h5"),
+        ("m.fits", "m.fits: snapshots are not written as *.fits; give a folder, or a file that ends in .hdf5 or .h5"),
+        ("dd.hdf5", "dd.hdf5: this is a folder; give"),
+        ("text.dat/out.hdf5", "text.dat is a file and no folder; give"),
+        ("text.dat/more/out", "text.dat is a file and no folder; give"),
+    ):
+        with pytest.raises(InputError) as caught:
+            converting.run([tmp_path], tmp_path / name)
+        assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert {path.name for path in tmp_path.iterdir()} == {"text.dat", "dd.hdf5"}
+
+
 def test_units_given_on_the_command_line(tmp_path, merger):
     snapshot.write(tmp_path / "snap", merger)
     invoke(tmp_path / "snap", "-o", tmp_path / "out.hdf5", "--unit-length-kpc", 3, "--unit-velocity-km-s", 2)

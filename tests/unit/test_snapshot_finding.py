@@ -142,6 +142,82 @@ def test_binary_pieces_are_joined_in_order(tmp_path, order, named):
         snapshot.read(tmp_path / "snap_5.2")
 
 
+# ----------------------------------------------------------------------------------- names, totals and links
+
+
+def in_pieces(folder, name, whole, **header):
+    """A snapshot of some particles in three pieces whose names are made from their number."""
+    header = {"total": np.bincount(whole.types, minlength=6)} | header
+    for k in range(3):
+        part = whole._where(np.arange(len(whole)) // (len(whole) // 3) == k)
+        (folder / name.format(k)).write_bytes(gadget(part, files=3, **header))
+    return folder / name.format(0)
+
+
+@pytest.mark.parametrize("name", ["snap_5.{:03d}", "snap_5_{}", "snap_5.{}.dat", "snap_5_{:02d}.gad"])
+def test_other_names_of_pieces(tmp_path, name):
+    whole = some(90)
+    first = in_pieces(tmp_path, name, whole)
+    for path in (first, tmp_path / name.format(2)):
+        np.testing.assert_array_equal(snapshot.read(path).ids, whole.ids)
+    assert find([tmp_path]) == [first]
+    (tmp_path / name.format(1)).unlink()
+    with pytest.raises(InputError, match="is missing beside it"):
+        snapshot.read(first)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"total": [0] * 6}, {"high": (7,) * 6}, {"high": (1,) * 6}],
+    ids=["no totals", "garbage", "other garbage"],
+)
+def test_totals_that_are_not_what_they_seem(tmp_path, header):
+    whole = some(90)
+    first = in_pieces(tmp_path, "snap_5.{}", whole, **header)
+    assert len(snapshot.read(first)) == 90
+    if header.get("high") != (1,) * 6:
+        assert snapshot.describe(first)["counts"] == {"2": 90}
+
+
+def test_pieces_that_were_joined_are_one_file(tmp_path):
+    for name in ("snap_005", "snap_6.0", "snap"):
+        (tmp_path / name).write_bytes(gadget(some(), files=8))
+        assert len(snapshot.read(tmp_path / name)) == 40
+        assert snapshot.header(tmp_path / name).files == 1
+    (tmp_path / "snap_004").write_bytes(gadget(some(), files=8))
+    assert names(find([tmp_path])) == ["snap", "snap_004", "snap_005", "snap_6.0"]
+
+
+def test_a_name_whose_number_is_of_no_piece(tmp_path):
+    for number in (0, 1, 7):
+        (tmp_path / f"snap_{number}").write_bytes(gadget(some(time=number), files=2, total=[0, 0, 80, 0, 0, 0]))
+    with pytest.raises(InputError, match="snap_7: is one of 2 pieces of a snapshot, but the name has no such number"):
+        snapshot.read(tmp_path / "snap_7")
+
+
+def test_links_that_lead_nowhere_do_not_end_the_search(tmp_path):
+    snapshot.write(tmp_path / "merger_000", some())
+    for name in ("snap_9", "notes"):
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+        (tmp_path / f"{name}_round").symlink_to(f"{name}_round")
+    assert names(find([tmp_path])) == ["merger_000", "snap_9", "snap_9_round"]
+    assert names(find([tmp_path / "*[09]"])) == ["merger_000", "snap_9"]
+    with pytest.raises(InputError, match="snap_9: no such file"):
+        snapshot.read(tmp_path / "snap_9")
+
+
+@pytest.mark.parametrize("content", [b"no archive", b""])
+def test_an_archive_that_cannot_be_read_hides_nothing(tmp_path, content):
+    snapshot.write(tmp_path / "merger_000", some())
+    (tmp_path / "all.tar").write_bytes(content)
+    assert names(find([tmp_path])) == ["all.tar", "merger_000"]
+    with pytest.raises(InputError, match="all.tar: (no readable tar archive|the file is empty)"):
+        snapshot.read(tmp_path / "all.tar")
+    archive.write(tmp_path / "good.tar", [tmp_path / "merger_000"])
+    with pytest.raises(InputError, match="is an archive; give ARCHIVE.tar/NAME"):
+        snapshot.read(tmp_path / "good.tar")
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("snapshot_000.dat", "snapshot_000"), ("snap_1.0.hdf5", "snap_1"), ("snap_1.hdf5.gz", "snap_1"),

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from galclass import cli, snapshot
 from galclass.errors import InputError
-from galclass.snapshot import Snapshot, Units, centre, doubts, unwrap
-from galclass.snapshot.units import is_comoving
+from galclass.snapshot import Snapshot, Units, centre, converting, doubts, unwrap
+from galclass.snapshot.cosmology import Clues, judged
 from tests.unit import snapshot_codes as codes
 from tests.unit.test_snapshot import gadget
 
@@ -62,29 +62,99 @@ def test_hubble_in_the_header_of_an_isolated_run_is_left_alone(tmp_path):
     np.testing.assert_allclose(snapshot.read(path).positions, truth.positions, rtol=3e-7)
 
 
+#: Samples of places in a box of 9: somewhere in it, all over it, far outside, about the origin, hardly outside.
+INSIDE, FULL, OUTSIDE, ABOUT_0, HARDLY = (
+    np.linspace(*ends, 60)[:, None] * np.ones(3)
+    for ends in ((4.0, 5.0), (0.1, 8.9), (-1.0, 5.0), (-0.001, 0.001), (-0.001, 4.0))
+)
+NONE = np.zeros((0, 3))
+GALAXY, STARS = (0, 9, 9, 9, 0, 0), (9, 9, 0, 0, 9, 0)
+
+
 @pytest.mark.parametrize(
-    ("time", "redshift", "omega_m", "box", "expected"),
+    ("time", "redshift", "omega_m", "h", "box", "total", "places", "expected", "said"),
     [
-        (0.5, 1.0, 0.3, 0.0, True),
-        (0.5, 1.0, 0.0, 9.0, False),
-        (0.5, 0.0, 0.3, 9.0, False),
-        (1.0, 0.0, 0.3, 9.0, True),
-        (1.0, 0.0, 0.3, 0.0, False),
-        (3.0, 0.0, 0.3, 9.0, False),
-        (0.0, 0.0, 0.3, 9.0, False),
-        (float("nan"), 0.0, 0.3, 9.0, False),
+        (0.5, 1.0, 0.3, 0.7, 0.0, STARS, NONE, True, ""),
+        (0.3333, 2.0, 0.3, 0.7, 9.0, STARS, NONE, True, ""),  # rounded
+        (0.99999, 1e-5, 0.3, 0.7, 0.0, STARS, NONE, True, ""),
+        (0.5, 1.0, 0.3, 0.0, 0.0, STARS, NONE, True, "no h of the cosmological run, 1 is taken"),
+        (0.5, 1.0, 0.0, 0.7, 9.0, STARS, NONE, False, "redshift 1, time 0.5 and Omega0 0, taken for a run that is not"),
+        (
+            5.9,
+            1.0,
+            0.3,
+            0.7,
+            9.0,
+            STARS,
+            NONE,
+            False,
+            "redshift 1, time 5.9 and Omega0 0.3, taken for a run that is not",
+        ),
+        (0.5, 0.0, 0.3, 0.7, 9.0, STARS, NONE, False, ""),
+        (1.0, 0.0, 0.3, 0.7, 9.0, STARS, INSIDE, True, "taken for a cosmological run today, h = 0.7: is it one?"),
+        (1.0, 0.0, 0.3, 0.0, 9.0, STARS, INSIDE, True, "with h = 1 since the header has none: is it one?"),
+        (1.0, 0.0, 0.3, 0.7, 9.0, STARS, FULL, True, ""),
+        (1.0, 0.0, 0.3, 0.7, 9.0, STARS, OUTSIDE, False, "since particles lie outside of its box"),
+        (1.0, 0.0, 0.3, 0.7, 9.0, STARS, ABOUT_0, False, "since particles lie outside of its box"),
+        (1.0, 0.0, 0.3, 0.7, 9.0, STARS, HARDLY, True, "is it one?"),
+        (1.0, 0.0, 0.3, 0.7, 9.0, GALAXY, INSIDE, False, "since it has particles of types 2 or 3 and none of type 4"),
+        (1.0, 0.0, 0.3, 0.7, 0.0, STARS, NONE, False, "since it has no box"),
+        (1.0, 0.0, 0.0, 0.7, 9.0, STARS, INSIDE, False, ""),
+        (3.0, 0.0, 0.3, 0.7, 9.0, STARS, NONE, False, ""),
+        (0.0, 0.0, 0.3, 0.7, 9.0, STARS, NONE, False, ""),
+        (float("nan"), 0.0, 0.3, 0.7, 9.0, STARS, NONE, False, ""),
     ],
 )
-def test_when_a_header_is_of_a_cosmological_run(time, redshift, omega_m, box, expected):
-    assert is_comoving(time, redshift, omega_m, box) is expected
+def test_when_a_header_is_of_a_cosmological_run(time, redshift, omega_m, h, box, total, places, expected, said):
+    comoving, found = judged(Clues(time, redshift, omega_m, h, box, total), places)
+    assert comoving is expected and len(found) == bool(said)
+    assert all(said in doubt and "; " not in doubt for doubt in found)
 
 
-def test_what_could_be_either_is_said(tmp_path):
+def test_a_code_that_says_so_is_believed():
+    assert judged(Clues(0.5, 0.0, 0.3, 0.7, 9.0, STARS, said=True)) == (True, ())
+    assert judged(Clues(1.0, 0.0, 0.3, 0.7, 9.0, STARS, said=False)) == (False, ())
+    assert "is it none?" in judged(Clues(0.5, 1.0, 0.3, 0.7, 9.0, STARS, said=False))[1][0]
+
+
+@pytest.mark.parametrize("box", [100.0, 1e6])
+@pytest.mark.parametrize("form", ["binary", "binary, named", "hdf5"])
+def test_a_galaxy_of_its_own_at_the_time_one(tmp_path, form, box):
+    truth = codes.truth(types=(1, 2, 4))
+    truth = dataclasses.replace(truth, positions=truth.positions - 200.0, time=1.0)
+    left_over = {"omega_m": 0.3, "omega_l": 0.7, "h": 0.7, "box": box}
+    path = tmp_path / "snap"
+    path.write_bytes(gadget(truth, named=form.endswith("named"), **left_over))
+    if form == "hdf5":
+        (path,) = codes.write(tmp_path / "snap.hdf5", truth, "gadget2")
+        with h5py.File(path, "r+") as file:
+            values = {"Omega0": 0.3, "OmegaLambda": 0.7, "HubbleParam": 0.7, "BoxSize": box, "Time": 1.0}
+            file["Header"].attrs.update(values)
+    assert len(snapshot.read(path, types="stars")) == 400
+    np.testing.assert_allclose(snapshot.read(path).positions, truth.sorted_by_type().positions, rtol=1e-6)
+    (said,) = snapshot.header_doubts(snapshot.header(path))
+    assert said in snapshot.describe(path)["warnings"] and "since particles lie outside of its box" in said
+
+
+@pytest.mark.parametrize("code", ["gadget2-comoving", "eagle"])
+def test_what_could_be_either_is_said(tmp_path, code):
+    (path,) = codes.write(tmp_path / "snap.hdf5", codes.truth(), code)
+    with h5py.File(path, "r+") as file:
+        file["Header"].attrs.update({"Time": 1.0, "Redshift": 0.0, "ExpansionFactor": 1.0})
+    (said,) = snapshot.header_doubts(snapshot.header(path))
+    assert "taken for a cosmological run today, h = 0.7: is it one?" in said
+    assert said in snapshot.describe(path)["warnings"]
+
+
+@pytest.mark.parametrize("how", ["missing", "zero"])
+def test_a_cosmological_run_without_h(tmp_path, how):
     (path,) = codes.write(tmp_path / "snap.hdf5", codes.truth(), "gadget2-comoving")
     with h5py.File(path, "r+") as file:
-        file["Header"].attrs["Time"], file["Header"].attrs["Redshift"] = 1.0, 0.0
-    warnings = snapshot.describe(path)["warnings"]
-    assert any("taken for a cosmological run today, h = 0.7" in warning for warning in warnings)
+        del file["Header"].attrs["HubbleParam"]
+        if how == "zero":
+            file["Header"].attrs["HubbleParam"] = 0.0
+    assert snapshot.header(path).h == 1.0
+    assert "no h of the cosmological run" in snapshot.header_doubts(snapshot.header(path))[0]
 
 
 def test_binary_cosmological_run(tmp_path):
@@ -181,7 +251,39 @@ def test_a_box_that_particles_leave_is_none(tmp_path):
     truth = codes.truth()
     truth.positions[3, 1] = -50.0
     (path,) = codes.write(tmp_path / "snap.hdf5", truth, "gizmo")
-    assert snapshot.read(path).box_kpc == (0.0, 0.0, 0.0)
+    got = snapshot.read(path)
+    assert got.box_kpc == (0.0, 0.0, 0.0)
+    assert doubts(got)[0] == "particles lie outside of the box of 400 kpc: taken for none"
+    assert doubts(got.select([4]))[0] == doubts(got)[0]
+
+
+def test_a_box_about_the_origin_is_one(tmp_path):
+    whole, box = galaxy(), (60.0, 60.0, 60.0)
+    cut = dataclasses.replace(whole, positions=(whole.positions + 59.5) % 60.0 - 30.0, box_kpc=box)
+    converting.write_hdf5(tmp_path / "snap.hdf5", cut)
+    got = snapshot.read(tmp_path / "snap.hdf5")
+    assert got.box_kpc == pytest.approx(box)
+    assert doubts(got) == []
+
+
+def test_negative_masses_are_refused(tmp_path):
+    truth = codes.truth()
+    truth.masses[[3, 7]] *= -1
+    (path,) = codes.write(tmp_path / "snap.hdf5", truth, "gizmo")
+    with pytest.raises(InputError, match="2 of 600 particles have masses below 0"):
+        snapshot.read(path)
+
+
+def test_stars_that_weigh_nothing_are_doubted():
+    assert doubts(dataclasses.replace(galaxy(), masses=np.zeros(3000))) == ["the stars weigh nothing"]
+
+
+def test_a_file_without_stars_is_not_read_to_be_shown(tmp_path, monkeypatch):
+    (path,) = codes.write(tmp_path / "snap.hdf5", codes.truth(types=(0, 1)), "gizmo")
+    monkeypatch.setattr(snapshot, "read", None)
+    found = snapshot.describe(path)
+    assert found["warnings"] == ["no particles of type 2, 3, 4: no stars"]
+    assert found["box_kpc"] == pytest.approx([400.0] * 3) and found["counts"] == {"0": 200, "1": 200}
 
 
 def test_swift_says_when_there_is_no_period(tmp_path):
@@ -214,6 +316,15 @@ def test_show_as_json_has_one_object_for_each_input(tmp_path):
     assert done.exit_code == 1
     assert rows[0]["length_kpc"] == 0.5 and rows[0]["units"] == "given: length; the rest: assumed"
     assert set(rows[1]) == {"file", "error"} and "no such file" in rows[1]["error"]
+
+
+@pytest.mark.parametrize("option", ["--unit-length-kpc", "--unit-mass-msun", "--unit-velocity-km-s"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_a_unit_that_is_none_is_refused_by_the_name_of_its_option(tmp_path, option, value):
+    for verb in (["show", tmp_path], ["convert", tmp_path, "-o", tmp_path / "out"]):
+        done = invoke(*verb, f"{option}={value}")
+        assert done.exit_code == 2
+        assert f"Invalid value for '{option}': {float(value)} is not in the range x>0." in done.stderr
 
 
 def test_stars_that_are_equally_far_away_have_a_centre():
