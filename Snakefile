@@ -27,7 +27,9 @@ def fortran(program):
 # Jobs that a killed driver left in the queue must not write beside ours.
 TIDY = str(BASE / "workflow/profiles/slurm/tidy.sh")
 
-onstart: shell("sh {TIDY}")
+onstart:
+    pipeline.write_settings(CONFIG, VALIDATION)
+    shell("sh {TIDY}")
 onsuccess: shell("sh {TIDY}")
 onerror: shell("sh {TIDY}")
 

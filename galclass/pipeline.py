@@ -23,6 +23,7 @@ __all__ = [
     "screened",
     "shell_prefix",
     "validation",
+    "write_settings",
 ]
 
 #: Where Snakemake keeps what it knows of a project.
@@ -36,7 +37,7 @@ RUN_LOGS = Path("results/logs/runs")
 
 
 def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, dict], dict[str, dict], list[dict]]:
-    """Check Snakemake's merged configuration and write it where the commands read it.
+    """Check Snakemake's merged configuration.
 
     Parameters
     ----------
@@ -56,14 +57,10 @@ def prepare(settings: dict, overlays: Iterable[Path]) -> tuple[dict, dict[str, d
     try:
         for overlay in overlays:
             config.check_file(Path(overlay))
-        runs = config.selected_runs(config.check(settings, "--config"))
-        learnt = config.training_runs(settings)
-        models = config.read_shapes(config.resolve(settings["simulate"]["shapes"]["table"]))
-        config.named_files(settings)
+        runs, learnt, models = config.required(config.check(settings, "--config"))
     except GalclassError as error:
         print(f"galclass: {error}", file=sys.stderr)
         sys.exit(1)
-    _write_settings(RESOLVED, settings)
     return settings, runs, learnt, list(models.values())
 
 
@@ -107,19 +104,26 @@ def screened(settings: dict) -> list[str]:
 
 
 def validation(settings: dict) -> tuple[dict, dict[str, dict]]:
-    """The settings of the survey of `validate_mergers`, written where its commands read them, and its rows by name.
+    """The settings of the survey of `validate_mergers`, and its rows by name.
 
     They are the configuration as given with the overlay `validate.configuration` on top.
     """
     try:
-        overlay = config.check_file(config.resolve(settings["validate"]["configuration"]))
-        own = config.check(config.merge(settings, overlay), settings["validate"]["configuration"])
-        runs = config.selected_runs(own)
+        return config.validation(settings)
     except GalclassError as error:
         print(f"galclass: {error}", file=sys.stderr)
         sys.exit(1)
-    _write_settings(VALIDATED, own)
-    return own, runs
+
+
+def write_settings(settings: dict, validation: dict) -> None:
+    """Write both configurations where the commands read them, once work begins.
+
+    Not before: a dry run with other settings must not change those of a flow at work.
+    """
+    for path, content in ((RESOLVED, settings), (VALIDATED, validation)):
+        text = "# Written by the workflow; edit config/ instead.\n" + yaml.safe_dump(content, sort_keys=False)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
 
 
 def _adopt_records(folder: Path) -> None:
@@ -137,10 +141,3 @@ def _adopt_records(folder: Path) -> None:
         # The settings say what the old disk was like; Snakemake looks at the new one.
         for table in tables & {"snakemake_metadata", "snakemake_persistence_db_settings"}:
             records.execute(f"DELETE FROM {table} WHERE namespace != ?", (here,))
-
-
-def _write_settings(path: Path, settings: dict) -> None:
-    """Write a configuration unless the file already says the same."""
-    text = "# Written by the workflow; edit config/ instead.\n" + yaml.safe_dump(settings, sort_keys=False)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)

@@ -18,20 +18,24 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_prepare_writes_what_the_commands_read(folder):
+def test_what_the_commands_read_is_written_once_work_begins(folder):
     settings = config.load([config.ROOT / "config" / "tiny.yaml"])
     checked, runs, learnt, models = pipeline.prepare(copy.deepcopy(settings), [])
     assert checked == settings
     assert list(runs) == settings["initial"]["runs"]
     assert list(learnt) == settings["train"]["runs"]
     assert len(models) == 200
+    assert not pipeline.RESOLVED.exists()  # a dry run changes nothing
+    own, _ = pipeline.validation(checked)
+    pipeline.write_settings(checked, own)
     assert config.load([pipeline.RESOLVED]) == settings
+    assert config.load([pipeline.VALIDATED]) == own
 
 
 def test_an_unchanged_configuration_is_not_written_again(folder):
-    pipeline.prepare(config.load(), [])
+    pipeline.write_settings(config.load(), config.load())
     os.utime(pipeline.RESOLVED, (1, 1))
-    pipeline.prepare(config.load(), [])
+    pipeline.write_settings(config.load(), config.load())
     assert pipeline.RESOLVED.stat().st_mtime == 1
 
 
@@ -75,7 +79,6 @@ def test_the_survey_of_the_validation_has_settings_of_its_own(folder):
     assert len(runs) == 32
     assert own["initial"]["disc_particles"] != settings["initial"]["disc_particles"]
     assert own["render"] == settings["render"]
-    assert config.load([pipeline.VALIDATED]) == own
 
 
 def test_a_wrong_overlay_of_the_validation_ends_the_program(folder, capsys):
