@@ -8,8 +8,9 @@ nearest known name.
 import csv
 import difflib
 import fnmatch
+import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -95,12 +96,57 @@ def schema(name: str) -> dict:
 
 def read_mergers(path: Path) -> dict[str, dict]:
     """The table of merger runs, name of the run -> its row; columns as in mergers.schema.yaml."""
-    return _read_design(path, "mergers", "run")
+    return parse_mergers(_read_text(path), str(path))
+
+
+def parse_mergers(text: str, source: str) -> dict[str, dict]:
+    """The same of the text of a table, which messages call `source`.
+
+    Raises
+    ------
+    ConfigError
+        A column or value is not allowed, or no orbit passes through the separation at the start.
+    """
+    return _parse_design(text, source, "mergers", "run", _off_its_orbit)
+
+
+def off_orbit(pericentre_kpc: float, eccentricity: float, separation_kpc: float) -> str:
+    """What is wrong where no Kepler orbit passes through a separation; empty where one does.
+
+    Parameters
+    ----------
+    pericentre_kpc : float
+        Smallest distance of the orbit [kpc].
+    eccentricity : float
+        0 circle, below 1 ellipse, 1 parabola, above 1 hyperbola.
+    separation_kpc : float
+        Distance of the two [kpc].
+    """
+    if pericentre_kpc <= 0.0 or eccentricity < 0.0:
+        return (
+            f"pericentre_kpc {pericentre_kpc:g}, eccentricity {eccentricity:g}: the first must be above 0, the second"
+            " 0 or more; for a head-on collision give a small pericentre, e.g. 0.01"
+        )
+    bound = eccentricity < 1.0
+    apocentre = pericentre_kpc * (1.0 + eccentricity) / (1.0 - eccentricity) if bound else math.inf
+    # A circle's two ends coincide: allow the rounding of the division above.
+    if pericentre_kpc * (1 - 1e-12) <= separation_kpc <= apocentre * (1 + 1e-12):
+        return ""
+    end = f"the apocentre, {apocentre:.10g} kpc" if bound else "infinity"
+    return (
+        f"separation_kpc {separation_kpc:.10g}: must lie between the pericentre, {pericentre_kpc:.10g} kpc, and {end};"
+        " change it or the orbit"
+    )
+
+
+def _off_its_orbit(row: dict) -> str:
+    """What is wrong with the orbit of a row of the table of mergers."""
+    return off_orbit(row["pericentre_kpc"], row["eccentricity"], row["separation_kpc"])
 
 
 def read_shapes(path: Path) -> dict[str, dict]:
     """The table of shape models, name of the model -> its row; columns as in shapes.schema.yaml."""
-    return _read_design(path, "shapes", "model")
+    return _parse_design(_read_text(path), str(path), "shapes", "model")
 
 
 def merger_tables(settings: dict) -> list[str]:
@@ -127,6 +173,38 @@ def mergers(settings: dict) -> dict[str, dict]:
     return rows
 
 
+def runs(settings: dict) -> tuple[dict[str, dict], dict[str, dict]]:
+    """The rows to screen and those to learn from, as of `selected_runs` and `training_runs`; reads each table once."""
+    rows = mergers(settings)
+    return _selected(settings, rows), _learnt(settings, rows)
+
+
+def required(settings: dict) -> tuple[dict[str, dict], dict[str, dict], dict[str, dict]]:
+    """All that the workflow wants to find before it runs.
+
+    Returns
+    -------
+    rows to screen, rows to learn from, shape models
+        By their names.
+
+    Raises
+    ------
+    ConfigError, InputError
+        A table or a run in it, a shape model, a picture or a folder is wrong or missing.
+    """
+    screened, learnt = runs(settings)
+    models = read_shapes(resolve(settings["simulate"]["shapes"]["table"]))
+    named_files(settings)
+    return screened, learnt, models
+
+
+def validation(settings: dict) -> tuple[dict, dict[str, dict]]:
+    """The configuration with the overlay `validate.configuration` on top, checked, and the rows of its runs."""
+    name = settings["validate"]["configuration"]
+    own = check(merge(settings, check_file(resolve(name))), name)
+    return own, selected_runs(own)
+
+
 def selected_runs(settings: dict) -> dict[str, dict]:
     """The rows of the merger tables that `initial.runs` names or whose names its patterns fit.
 
@@ -137,8 +215,7 @@ def selected_runs(settings: dict) -> dict[str, dict]:
     ConfigError
         A name or pattern fits no row.
     """
-    rows = mergers(settings)
-    return {run: rows[run] for run in _wanted(settings, "initial", rows)}
+    return _selected(settings, mergers(settings))
 
 
 def training_runs(settings: dict) -> dict[str, dict]:
@@ -149,7 +226,16 @@ def training_runs(settings: dict) -> dict[str, dict]:
     ConfigError
         A name or pattern fits no row, or a run is both learnt from and screened.
     """
-    rows = mergers(settings)
+    return _learnt(settings, mergers(settings))
+
+
+def _selected(settings: dict, rows: dict[str, dict]) -> dict[str, dict]:
+    """Those of the rows that are screened."""
+    return {run: rows[run] for run in _wanted(settings, "initial", rows)}
+
+
+def _learnt(settings: dict, rows: dict[str, dict]) -> dict[str, dict]:
+    """Those of the rows that are learnt from."""
     fitting = _wanted(settings, "train", rows)
     both = sorted(fitting.keys() & _wanted(settings, "initial", rows).keys())
     if both:
@@ -176,7 +262,7 @@ def _fitting(wanted: str, rows: dict[str, dict], section: str, settings: dict) -
         known = f"{', '.join(list(rows)[:_RUNS_NAMED])}{more}{_nearest(wanted, rows)}"
         raise ConfigError(
             f"{section}.runs: {wanted!r} is not in {', '.join(merger_tables(settings))}; known runs: {known}; patterns "
-            "such as 'grid_*' are allowed"
+            "such as 'grid_*' are allowed, and initial.table may be a list of tables"
         )
     return found
 
@@ -238,49 +324,82 @@ def _read_yaml(path: Path) -> dict:
     return content
 
 
-def _read_design(path: Path, name: str, key: str) -> dict[str, dict]:
-    """The rows of a design table by their name in column `key`, types converted and checked."""
+def _parse_design(
+    text: str, source: str, name: str, key: str, wrong: Callable[[dict], str] = lambda row: ""
+) -> dict[str, dict]:
+    """The rows of a design table by their name in column `key`, types converted and checked, by `wrong` as a whole."""
     columns = schema(name)
+    cells = {column: _cell_reader(rule) for column, rule in columns["properties"].items()}
     rows: dict[str, dict] = {}
-    for number, row in _read_tsv(path, columns):
-        source = f"{path} line {number}"
-        typed = {column: _number(value, columns["properties"][column]) for column, value in row.items()}
-        _raise_first(typed, columns, source)
+    for number, row in _parse_tsv(text, source, list(cells)):
+        where = f"{source} line {number}"
+        read = {column: cells[column](cell) for column, cell in row.items()}
+        typed = {column: value for column, (value, _) in read.items()}
+        if not all(allowed for _, allowed in read.values()):
+            _raise_first(typed, columns, where)
         if typed[key] in rows:
-            raise ConfigError(f"{source}: {key} {typed[key]!r} appears twice; every row needs a name of its own")
+            raise ConfigError(f"{where}: {key} {typed[key]!r} appears twice; every row needs a name of its own")
+        if complaint := wrong(typed):
+            raise ConfigError(f"{where}: {complaint}")
         rows[typed[key]] = typed
     if not rows:
-        raise ConfigError(f"{path}: the table has no rows; give at least one {key}")
+        raise ConfigError(f"{source}: the table has no rows; give at least one {key}")
     return rows
 
 
-def _read_tsv(path: Path, columns: dict) -> list[tuple[int, dict]]:
-    """Numbered rows of a tab-separated table whose header must name the columns of the schema."""
+def _cell_reader(rule: dict) -> Callable[[str], tuple[object, bool]]:
+    """A function from the text of a cell to its value, and whether that is allowed; each text is looked at once."""
+    import jsonschema
+
+    is_valid = jsonschema.Draft202012Validator(rule).is_valid
+
+    @functools.cache
+    def read(text: str) -> tuple[object, bool]:
+        value = _number(text, rule)
+        # NaN passes every comparison of a schema.
+        return value, (not isinstance(value, float) or math.isfinite(value)) and is_valid(value)
+
+    return read
+
+
+def _read_text(path: Path) -> str:
     try:
-        text = require_file(path).read_text(encoding="utf-8")
+        return require_file(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text table; give tab-separated columns") from error
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
-    reader = csv.reader((line for _, line in lines), delimiter="\t", strict=True)
-    header, *rows = list(reader) or [[]]
-    _check_header(path, header, list(columns["properties"]))
-    for (number, _), row in zip(lines[1:], rows, strict=True):
+
+
+def _parse_tsv(text: str, source: str, columns: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Numbered rows of a tab-separated table whose header must name the columns of the schema."""
+    lines = ((n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#"))
+    header = _cells(*next(lines, (1, "")), source)
+    _check_header(source, header, columns)
+    for number, line in lines:
+        row = _cells(number, line, source)
         if len(row) != len(header):
             raise ConfigError(
-                f"{path} line {number}: {len(row)} values for {len(header)} columns; separate them by tabs"
+                f"{source} line {number}: {len(row)} values for {len(header)} columns; separate them by tabs"
             )
-    return [(number, dict(zip(header, row, strict=True))) for (number, _), row in zip(lines[1:], rows, strict=True)]
+        yield number, dict(zip(header, row, strict=True))
 
 
-def _check_header(path: Path, header: list[str], allowed: list[str]) -> None:
+def _cells(number: int, line: str, source: str) -> list[str]:
+    """The cells of one line."""
+    try:
+        return next(csv.reader([line], delimiter="\t", strict=True), [])
+    except csv.Error as error:
+        raise ConfigError(f"{source} line {number}: a quotation mark in the wrong place; leave it out") from error
+
+
+def _check_header(source: str, header: list[str], allowed: list[str]) -> None:
     for column in header:
         if column not in allowed:
             raise ConfigError(
-                f"{path}: unknown column {column!r}; allowed are {', '.join(allowed)}{_nearest(column, allowed)}"
+                f"{source}: unknown column {column!r}; allowed are {', '.join(allowed)}{_nearest(column, allowed)}"
             )
     missing = [column for column in allowed if column not in header]
     if missing:
-        raise ConfigError(f"{path}: column {', '.join(missing)} is missing; the table needs {', '.join(allowed)}")
+        raise ConfigError(f"{source}: column {', '.join(missing)} is missing; the table needs {', '.join(allowed)}")
 
 
 def _number(text: str, rule: dict) -> str | int | float:

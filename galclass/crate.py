@@ -8,6 +8,7 @@ The same results give the same bytes. So the date of the crate is not that of to
 galclass, `date-released` in CITATION.cff.
 """
 
+import datetime
 import html
 import shutil
 import tempfile
@@ -53,7 +54,7 @@ def run(results: Path, output: Path, with_data: bool = False, date: str = "", au
     results : path
         The folder of the results.
     output : path
-        The folder of the crate, or a file that ends in .zip; an earlier crate there is replaced.
+        The folder of the crate, or a file that ends in .zip, outside the results; an earlier crate there is replaced.
     with_data : bool
         Whether packs, snapshots and other large files go along.
     date : str
@@ -69,12 +70,14 @@ def run(results: Path, output: Path, with_data: bool = False, date: str = "", au
     Raises
     ------
     InputError
-        The results have no report, the output is something else than a crate, or no date is known.
+        The results have no report, the output is something else than a crate or lies in the results, or the date is
+        none.
     """
     results, output = Path(results), Path(output)
     if not (results / "report" / "index.html").is_file():
         raise InputError(f"{results}: no report/index.html; a crate needs a finished project, so finish it first")
-    date = date or _released()
+    date = _date(date or _released())
+    _require_place(output, results)
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=f".{output.name}.") as scratch:
         made = Path(scratch) / "crate"
         _write(results, made, with_data, date, author)
@@ -90,6 +93,24 @@ def _released() -> str:
     if not released:
         raise InputError("CITATION.cff: no date-released, and a crate needs a date; give --date YYYY-MM-DD")
     return str(released)
+
+
+def _date(text: str) -> str:
+    """The text, if it is a date."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise InputError(f"--date: found {text!r}; give a day of the calendar as YYYY-MM-DD") from error
+
+
+def _require_place(output: Path, results: Path) -> None:
+    """Refuse an output that would be packed the next time or replace the results, or is named as another file."""
+    inner, outer = output.resolve(), results.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise InputError(f"{output}: lies in {results}, which is to be packed, or holds it; name a place beside it")
+    # crate-1.0 may be a folder
+    if output.suffix[1:2].isalpha() and output.suffix != ".zip" and not output.is_dir():
+        raise InputError(f"{output}: a crate is a folder or a file that ends in .zip; name it so")
 
 
 def _put(made: Path, output: Path) -> None:

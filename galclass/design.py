@@ -16,7 +16,7 @@ _MOST = 1_000_000
 
 
 def run(columns: Sequence[str], output: Path, prefix: str = "grid", seed: int = 1) -> int:
-    """Write the table of all combinations, and read it back as the workflow does.
+    """Write the table of all combinations, once it has been read as the workflow reads it.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def run(columns: Sequence[str], output: Path, prefix: str = "grid", seed: int = 
     Raises
     ------
     ConfigError
-        A column is unknown, given twice or missing, or a value is not allowed.
+        A column is unknown, given twice or missing, or a value or an orbit is not allowed; the file stays as it was.
     """
     require_suffix(output, ".tsv")
     rows = combinations(columns)
@@ -49,12 +49,10 @@ def run(columns: Sequence[str], output: Path, prefix: str = "grid", seed: int = 
         "\t".join(names),
         *("\t".join(row[name] for name in names) for row in named),
     ]
-    write_text(output, "\n".join(lines) + "\n")
-    try:
-        return len(config.read_mergers(output))
-    except ConfigError:
-        output.unlink()
-        raise
+    text = "\n".join(lines) + "\n"
+    found = len(config.parse_mergers(text, str(output)))
+    write_text(output, text)
+    return found
 
 
 def combinations(columns: Sequence[str]) -> list[dict[str, str]]:

@@ -20,6 +20,8 @@ from galclass.files import is_alive
 
 #: A running command writes to its log at least this often [s]; `progress` does every five minutes.
 _FRESH = 600.0
+#: Where the workflow puts results; before it starts there is no such folder.
+RESULTS = Path("results")
 _RESOLVED = "config.yaml"
 _SHOWN = 10
 #: The stages of a run by the product that each writes last; {run} is its name.
@@ -73,9 +75,13 @@ def run(results: Path, left: Callable[[dict, int], tuple[float, float] | None] |
     Raises
     ------
     InputError
-        The folder's config.yaml is no configuration.
+        The path is a file, or a folder other than the default that does not exist; or the folder's config.yaml is no
+        configuration.
     """
     results = Path(results)
+    if results.is_file() or (results != RESULTS and not results.is_dir()):
+        found = "this is a file" if results.is_file() else "no such folder"
+        raise InputError(f"{results}: {found}; give the folder of a project's results")
     if not (results / _RESOLVED).is_file():
         return {"file": str(results), "started": False}
     settings = config.load([results / _RESOLVED])
@@ -102,7 +108,7 @@ def run(results: Path, left: Callable[[dict, int], tuple[float, float] | None] |
 
 def _wanted(settings: dict) -> dict[str, dict]:
     """The runs of every stage."""
-    screened, learnt = config.selected_runs(settings), config.training_runs(settings)
+    screened, learnt = config.runs(settings)
     return {stage: {**screened, **(learnt if stage in OF_LEARNT else {})} for stage in OF_RUN}
 
 
@@ -276,7 +282,7 @@ def parse_log(text: str) -> Log:
 def lines(answer: dict) -> list[str]:
     """One line on the project, one on what runs now, and one for each failure."""
     if not answer["started"]:
-        return [f"{answer['file']}: nothing started; `galclass plan` says what it will take"]
+        return [f"{answer['file']}: nothing started (no {_RESOLVED} in it); `galclass plan` says what it will take"]
     frames, total = answer["frames"]
     text = [
         f"runs: {answer['done']} of {answer['runs']} done, {answer['running']} running, {answer['waiting']} waiting, "

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from galclass import catalog, provenance
 from galclass.config import ROOT
-from galclass.errors import InputError
+from galclass.errors import GalclassError, InputError
 from galclass.files import on_disk
 
 #: What a file whose record is elsewhere is explained by: files of the same name, then one record of the whole folder.
@@ -98,7 +98,7 @@ def embedded(path: Path) -> dict | None:
         return None
     try:
         record = reader(path)
-    except (OSError, ValueError, KeyError, UnicodeError):
+    except (OSError, ValueError, KeyError, UnicodeError, GalclassError):
         return None
     return record if isinstance(record, dict) and "stage" in record and "inputs" in record else None
 

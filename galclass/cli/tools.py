@@ -25,10 +25,13 @@ def check(
 ) -> None:
     """Check a configuration and its tables, and say what it would run."""
     from galclass import config as configuration
+    from galclass import pipeline
 
     settings = load_settings(config)
-    configuration.named_files(settings)
-    runs = list(configuration.selected_runs(settings))
+    screened, _, _ = configuration.required(settings)
+    configuration.validation(settings)
+    pipeline.screened(settings)
+    runs = list(screened)
     named = ", ".join(runs if len(runs) <= 12 else [*runs[:3], "...", runs[-1]])
     frames = (settings["simulate"]["snapshots"] + 1) * settings["render"]["views"]
     print(f"{', '.join(map(str, config))}: well; {len(runs)} runs ({named}), {frames} frames each")
@@ -133,14 +136,19 @@ def design(
     columns: Annotated[
         list[str],
         typer.Argument(
-            help="NAME=VALUES: mass_ratio=1,3  argument1_deg=0:360:30  pericentre_kpc,eccentricity=1/0.9,2/0.8"
+            help="NAME=VALUES. Needed are pericentre_kpc, eccentricity, separation_kpc; unless given, mass_ratio is 1, "
+            "and inclination1_deg, argument1_deg, inclination2_deg, argument2_deg, bulge_over_halo are 0. VALUES are "
+            "a list, 1,3, or a range, 0:360:30; pericentre_kpc,eccentricity=1/0.9,2/0.8 change together."
         ),
     ],
     output: Output,
     prefix: Annotated[str, typer.Option(help="First part of the names of the runs.")] = "grid",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first run; each has the next.")] = 1,
 ) -> None:
-    """Write a table of mergers (.tsv) with every combination of the values of its columns."""
+    """Write a table of mergers (.tsv) with every combination of the values of its columns.
+
+    galclass design pericentre_kpc,eccentricity=1/0.9,2/0.8 separation_kpc=16 mass_ratio=1,3 -o mine.tsv
+    """
     from galclass import design as stage
 
     print(f"{output}: {stage.run(columns, output, prefix, seed)} runs")

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from galclass import config
 from galclass.errors import ConfigError
 from galclass.units import G
 from galclass.vectors import spin_rotation
@@ -46,7 +47,8 @@ def kepler_state(
     With the semi-latus rectum p = r_p (1 + e), r = p / (1 + e cos f) gives the true anomaly f < 0, and
     v = sqrt(G M / p) (-sin f, e + cos f); e.g. Murray & Dermott (1999), section 2.4.
     """
-    _require_on_orbit(pericentre_kpc, eccentricity, separation_kpc)
+    if wrong := config.off_orbit(pericentre_kpc, eccentricity, separation_kpc):
+        raise ConfigError(wrong)
     parameter = pericentre_kpc * (1.0 + eccentricity)
     cos_f = 1.0
     if eccentricity > 0.0:
@@ -55,22 +57,6 @@ def kepler_state(
     speed = math.sqrt(G * total_mass / parameter)
     position = separation_kpc * np.array([cos_f, sin_f, 0.0])
     return position, speed * np.array([-sin_f, eccentricity + cos_f, 0.0])
-
-
-def _require_on_orbit(pericentre_kpc: float, eccentricity: float, separation_kpc: float) -> None:
-    if pericentre_kpc <= 0.0 or eccentricity < 0.0:
-        raise ConfigError(
-            f"pericentre_kpc {pericentre_kpc:g}, eccentricity {eccentricity:g}: the first must be above 0, the second"
-            " 0 or more; for a head-on collision give a small pericentre, e.g. 0.01"
-        )
-    bound = eccentricity < 1.0
-    apocentre = pericentre_kpc * (1.0 + eccentricity) / (1.0 - eccentricity) if bound else math.inf
-    # A circle's two ends coincide: allow the rounding of the division above.
-    if not pericentre_kpc * (1 - 1e-12) <= separation_kpc <= apocentre * (1 + 1e-12):
-        raise ConfigError(
-            f"separation_kpc {separation_kpc:g}: must lie between the pericentre, {pericentre_kpc:g} kpc, and the"
-            f" apocentre, {apocentre:g} kpc; change it or the orbit"
-        )
 
 
 def disc_rotation(inclination_deg: float, argument_deg: float, secondary: bool) -> np.ndarray:

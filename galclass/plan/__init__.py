@@ -2,7 +2,7 @@
 
 Every job has a size in units (particle steps, frames, pixels ...), which follow from the configuration; what a unit
 costs was measured (config/rates.yaml, by benchmarks/plan.py). Where the project has finished jobs itself, what they
-took corrects the rates of their stage.
+took corrects the rates of their stage. What was made with other settings will be made again, so it is not done.
 """
 
 import math
@@ -10,7 +10,18 @@ import shutil
 from pathlib import Path
 
 from galclass import config
-from galclass.plan.prices import RATES, corrections, cost, finished_jobs, priced, read_rates, simulation_minutes, trust
+from galclass.plan import past
+from galclass.plan.prices import (
+    RATES,
+    corrections,
+    cost,
+    finished_jobs,
+    of_project,
+    priced,
+    read_rates,
+    simulation_minutes,
+    trust,
+)
 from galclass.plan.text import bytes_in_words, lines
 from galclass.plan.work import FILES, FILES_ONCE, files_per_run, jobs, particles_of, sizes, sizes_once, steps
 
@@ -39,6 +50,8 @@ _PHASES = (("compile merger", "compile shape", "initial"), ("simulate_merger", "
            ("classify", "visibility"), ("verify",), ("report",))  # fmt: skip
 #: More files a run are a burden to the file systems of clusters.
 _MOST_FILES = 20
+#: So many settings that differ are named.
+_NAMED = 6
 _HOUR = 3600.0
 
 
@@ -52,7 +65,7 @@ def run(settings: dict, cores: int, results: Path, rates: dict | None = None) ->
     cores : int
         How many work at the same time.
     results : path
-        Folder of the results; what is there is done.
+        Folder of the results; what is there, and was made with these settings, is done.
     rates : dict, optional
         What units cost, as in config/rates.yaml, the default.
 
@@ -66,12 +79,14 @@ def run(settings: dict, cores: int, results: Path, rates: dict | None = None) ->
         left_bytes, memory_mb and longest_s (of one job by the clock).
     """
     rates = rates or read_rates()
-    screened, learnt = config.selected_runs(settings), config.training_runs(settings)
-    took = finished_jobs(results)
-    factors = corrections(settings, {**screened, **learnt}, took, rates)
+    screened, learnt = config.runs(settings)
+    rows = {**screened, **learnt}
+    again, changed = past.compare(settings, screened, learnt, results)
+    took = of_project(finished_jobs(results), rows, results)
+    factors = corrections(settings, rows, took, rates, results)
     stages = [
         priced(name, work, settings, rates, factors.get(name, 1.0))
-        for name, work in jobs(settings, screened, learnt, results).items()
+        for name, work in jobs(settings, screened, learnt, results, again).items()
     ]
     each = (settings["simulate"]["snapshots"] + 1) * settings["render"]["views"]
     most = max(stages, key=lambda stage: stage["memory_mb"])
@@ -81,10 +96,10 @@ def run(settings: dict, cores: int, results: Path, rates: dict | None = None) ->
         "files_per_run": files_per_run(settings), **_sums(stages), "wall_s": _wall(stages, cores, "core_s"),
         "left_wall_s": _wall(stages, cores, "left_core_s"), "memory_mb": most["memory_mb"],
         "memory_stage": most["stage"], "simulation_minutes": _longest(stages, "simulate_merger") / 60,
-        **trust(rates, took, factors), "stages": stages,
+        **trust(rates, took, factors, again["simulate_merger"]), "stages": stages,
     }  # fmt: skip
-    answer["files"] += len({**screened, **learnt})  # a log a run
-    return answer | {"warnings": _warnings(answer, settings, results)}
+    answer["files"] += len(rows)  # a log a run
+    return answer | {"warnings": _changes(changed, results) + _warnings(answer, settings, results)}
 
 
 def left(settings: dict, cores: int, results: Path) -> tuple[float, float]:
@@ -114,6 +129,15 @@ def _wall(stages: list[dict], cores: int, what: str) -> float:
 def _longest(stages: list[dict], name: str) -> float:
     """Seconds by the clock of the longest job of a stage."""
     return next(stage["longest_s"] for stage in stages if stage["stage"] == name)
+
+
+def _changes(names: list[str], results: Path) -> list[str]:
+    """What to say where results are of another configuration."""
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    named = ", ".join(names[:_NAMED]) + more
+    return [f"{results} hold another configuration ({named}): what depends on it will be made again"]
 
 
 def _warnings(answer: dict, settings: dict, results: Path) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from galclass import config, status
+from galclass.plan import past
 from galclass.plan.work import FILES, Job, sizes
 
 RATES = config.ROOT / "config" / "rates.yaml"
@@ -56,28 +57,45 @@ def priced(name: str, jobs: list[Job], settings: dict, rates: dict, factor: floa
 
 
 def finished_jobs(results: Path) -> list[status.Took]:
-    """What finished commands took, from at most 200 logs spread evenly."""
+    """What finished commands took, the last time for each, from at most 200 logs spread evenly."""
     paths = status.logs(results)
     chosen = paths[:: math.ceil(len(paths) / _SAMPLED_LOGS)] if paths else []
-    return [took for path in chosen for took in status.read_log(path).took]
+    return [took for path in chosen for took in _last(status.read_log(path).took)]
 
 
-def corrections(settings: dict, rows: dict, took: list[status.Took], rates: dict) -> dict[str, float]:
-    """How much dearer the jobs of each stage were than the rates foretell: a factor by stage that has finished jobs."""
-    sums: dict[str, list[float]] = {}
+def _last(took: list[status.Took]) -> list[status.Took]:
+    """The last of each kind in a log, since the run was last begun from its initial conditions."""
+    begun = max((number for number, job in enumerate(took) if job.verb == "initial"), default=0)
+    return list({(job.verb, job.subject): job for job in took[begun:]}.values())
+
+
+def of_project(took: list[status.Took], rows: dict, results: Path) -> list[status.Took]:
+    """Those of the finished commands that made what now lies in the results, of runs of the project."""
+    done = {stage: status.done_runs(results, stage) & rows.keys() for stage in FILES}
+    return [job for job in took if job.subject in done.get(job.verb, ())]
+
+
+def corrections(settings: dict, rows: dict, took: list[status.Took], rates: dict, results: Path) -> dict[str, float]:
+    """How much dearer the jobs of each stage were than the rates foretell: a factor by stage that has finished jobs.
+
+    The rates foretell them for the settings that the results were made with, which need not be those that are planned.
+    """
+    made, sums = past.last_settings(settings, rows, results), {}
+    size = {run: sizes(*past.of_run(made, rows[run], results)) for run in {job.subject for job in took}}
     for job in took:
-        if job.verb in FILES and job.subject in rows:
-            expected = cost(job.verb, sizes(settings, rows[job.subject]), rates, "core_s")
-            total = sums.setdefault(job.verb, [0.0, 0.0])
-            total[0] += job.core_seconds
-            total[1] += expected
+        total = sums.setdefault(job.verb, [0.0, 0.0])
+        total[0] += job.core_seconds
+        total[1] += cost(job.verb, size[job.subject], rates, "core_s")
     return {stage: measured / expected for stage, (measured, expected) in sums.items() if measured > 0}
 
 
-def trust(rates: dict, took: list[status.Took], factors: dict) -> dict:
-    """Where the rates come from, and by which factor they may be off."""
-    runs = len({job.subject for job in took if job.verb == "simulate_merger"})
+def trust(rates: dict, took: list[status.Took], factors: dict, again: set[str]) -> dict:
+    """Where the rates come from, and by which factor they may be off; simulations of runs `again` were other ones."""
+    runs = {job.subject for job in took if job.verb == "simulate_merger"}
     if runs and "simulate_merger" in factors:
-        return {"rates": f"this project's {runs} finished run{'s' * (runs > 1)}", "factor": _CLOSELY}
+        named = f"this project's {len(runs)} finished run{'s' * (len(runs) > 1)}"
+        if runs & again:
+            return {"rates": f"{named}, of other settings; expect a factor of {_ROUGHLY:g}", "factor": _ROUGHLY}
+        return {"rates": named, "factor": _CLOSELY}
     machine = rates["measured"]["machine"]
     return {"rates": f"as shipped, measured on {machine}; expect a factor of {_ROUGHLY:g}", "factor": _ROUGHLY}

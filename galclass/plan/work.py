@@ -134,15 +134,21 @@ def _files(stage: str, settings: dict) -> int:
     return sum(snapshots if name.endswith("*") else 1 for name in FILES[stage])
 
 
-def jobs(settings: dict, screened: dict, learnt: dict, results: Path) -> dict[str, list[Job]]:
-    """The jobs of every stage. Runs of one mass ratio and kind of galaxy have one and the same size."""
+def jobs(
+    settings: dict, screened: dict, learnt: dict, results: Path, again: dict[str, set[str]]
+) -> dict[str, list[Job]]:
+    """The jobs of every stage; what will be made `again` is not done.
+
+    Runs of one mass ratio and kind of galaxy have one and the same size.
+    """
     rows, jobs = {**screened, **learnt}, {}
     size_of = {kind: sizes(settings, dict(zip(_KIND, kind, strict=True))) for kind in set(map(_kind, rows.values()))}
     for stage in FILES:
         wanted = rows if stage in status.OF_LEARNT else screened
-        done, files = status.done_runs(results, stage), _files(stage, settings)
+        done, files = status.done_runs(results, stage) - again[stage], _files(stage, settings)
         jobs[stage] = [Job(size_of[_kind(row)], run in done, files) for run, row in wanted.items()]
     models = len(config.read_shapes(config.resolve(settings["simulate"]["shapes"]["table"])))
-    size, done = sizes_once(settings, len(screened), len(learnt), models), status.done_once(results)
+    size = sizes_once(settings, len(screened), len(learnt), models)
+    done = status.done_once(results).difference(*again.values())
     files = {"simulate_shapes": 2 * models + 1} | _FILES_ONCE
     return jobs | {stage: [Job(size, stage in done, files.get(stage, len(FILES_ONCE[stage])))] for stage in FILES_ONCE}

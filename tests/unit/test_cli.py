@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from galclass import config, images
+from galclass.cli import tools
 from galclass.cli.common import of_runs
 from galclass.snapshot import Snapshot, write
 
@@ -142,6 +144,44 @@ def test_check_says_what_would_run(tmp_path):
     assert "sky.fits: no such file" in one_line(galclass("check", tmp_path / "mine.yaml"))
     (tmp_path / "mine.yaml").write_text("label: {inner_effective_radii: 3}")
     assert "allowed is less than outer_effective_radii, 2.5" in one_line(galclass("check", tmp_path / "mine.yaml"))
+
+
+def test_check_refuses_what_the_workflow_would(tmp_path):
+    for overlay, message in (
+        ("train: {runs: [box]}", "train.runs: 'box' is also in initial.runs"),
+        ("simulate: {shapes: {table: none.tsv}}", "none.tsv: no such file"),
+        ("validate: {configuration: none.yaml}", "none.yaml: no such file"),
+        ("screen: {snapshots: [none.hdf5]}", "screen.snapshots: none.hdf5"),
+    ):
+        (tmp_path / "mine.yaml").write_text(overlay)
+        assert message in one_line(galclass("check", tmp_path / "mine.yaml"))
+
+
+def test_the_example_of_the_readme_is_well(tmp_path, monkeypatch):
+    """As printed, with the files that it names."""
+    text = (config.ROOT / "README.md").read_text()
+    example = text[text.index("    # mine.yaml") : text.index("    make run CONFIG=mine.yaml")]
+    (tmp_path / "mine.yaml").write_text(textwrap.dedent(example))
+    header, first, second = (config.ROOT / "config" / "mergers.tsv").read_text().splitlines()[:3]
+    rows = [header, first.replace("box", "first"), second.replace("oval", "second")]
+    (tmp_path / "my_mergers.tsv").write_text("\n".join(rows))
+    (tmp_path / "my_galaxy.fits").write_text("a picture")
+    (tmp_path / "ordinary_galaxies").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "well; 2 runs (first, second)" in galclass("check", "mine.yaml").stdout
+    assert "runs: 2 screened, 30 learnt from" in galclass("plan", "mine.yaml").stdout
+
+
+def test_the_example_of_design_works(tmp_path, monkeypatch):
+    """What the help says, run as it stands there."""
+    words = next(line for line in tools.design.__doc__.splitlines() if "-o" in line).split()
+    monkeypatch.chdir(tmp_path)
+    done = galclass(*words[1:])
+    assert (done.returncode, done.stdout) == (0, "mine.tsv: 4 runs\n"), done.stderr
+    explained = " ".join(galclass("design", "--help").stdout.split())
+    columns = set(config.schema("mergers")["properties"]) - {"run", "seed"}
+    assert all(name in explained for name in columns)
+    assert "Needed are pericentre_kpc, eccentricity, separation_kpc;" in explained
 
 
 def test_unknown_run_names_its_table():

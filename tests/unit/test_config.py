@@ -112,7 +112,8 @@ def test_the_page_on_the_configuration_is_up_to_date():
 
 
 HEADER = "\t".join(config.schema("mergers")["properties"])
-ROW = "box\t1\t1\t0.016\t0.998\t16\t45\t90\t45\t-90\t0"
+#: Its apocentre is 0.016 x 1.998/0.002 = 15.984 kpc.
+ROW = "box\t1\t1\t0.016\t0.998\t15\t45\t90\t45\t-90\t0"
 
 
 def table(tmp_path, text: str) -> Path:
@@ -139,7 +140,14 @@ def test_merger_rows_are_typed(tmp_path):
         (f"{HEADER}\n{ROW.replace('box', 'a b')}", "line 2: run: found 'a b'"),
         (f"{HEADER}\n{ROW.replace('0.998', 'high')}", "eccentricity: found 'high'; allowed is a number"),
         (f"{HEADER}\n{ROW.replace('0.998', 'nan')}", "eccentricity: found nan"),
-        (f"{HEADER}\n{ROW.replace(chr(9) + '16', chr(9) + '-16')}", "separation_kpc: found -16"),
+        (f"{HEADER}\n{ROW.replace(chr(9) + '15', chr(9) + '-16')}", "separation_kpc: found -16"),
+        (
+            f"# one\n{HEADER}\n\n{ROW.replace(chr(9) + '15', chr(9) + '20')}",
+            r"mergers.tsv line 4: separation_kpc 20: must lie between the pericentre, 0.016 kpc, and .* 15.984 kpc",
+        ),
+        (f"{HEADER}\n{ROW.replace('0.016', '17')}", "separation_kpc 15: must lie between the pericentre, 17 kpc"),
+        (f"{HEADER}\n{ROW.replace('0.998', '1.5').replace('0.016', '17')}", "the pericentre, 17 kpc, and infinity"),
+        (f"{HEADER}\n{ROW.replace('box', chr(34) + 'b' + chr(34) + 'x')}", "line 2: a quotation mark in the wrong"),
         (HEADER.replace("seed", "sed"), "unknown column 'sed'; .*did you mean 'seed'"),
     ],
 )
@@ -147,6 +155,42 @@ def test_wrong_tables_are_named(tmp_path, text, message):
     with pytest.raises((ConfigError, InputError), match=message) as caught:
         config.read_mergers(table(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pericentre", "eccentricity", "separation", "passes"),
+    [(3, 0, 3, True), (3, 0, 3.001, False), (1, 0.9, 19, True), (1, 0.9, 19.001, False), (2, 1, 9000, True),
+     (2, 1.2, 1.999, False), (2, 1.2, 2, True)],
+)  # fmt: skip
+def test_a_separation_lies_on_the_orbit(pericentre, eccentricity, separation, passes):
+    """An ellipse ends at r_p (1 + e)/(1 - e), 19 kpc here; a parabola and a hyperbola nowhere."""
+    assert (config.off_orbit(pericentre, eccentricity, separation) == "") is passes
+
+
+def test_values_that_repeat_are_still_checked_in_every_row(tmp_path):
+    """Each text of a column is looked at once, so a bad one must be found wherever it stands, and nan must be."""
+    rows = [ROW.replace("box", f"box_{number}") for number in range(20)]
+    assert len(config.read_mergers(table(tmp_path, "\n".join([HEADER, *rows])))) == 20
+    with pytest.raises(ConfigError, match="line 22: eccentricity: found inf; allowed is a finite number"):
+        config.read_mergers(table(tmp_path, "\n".join([HEADER, *rows, ROW.replace("0.998", "inf")])))
+
+
+def test_all_that_a_project_needs_is_looked_for(overlay):
+    screened, learnt, models = config.required(config.load())
+    assert (list(screened), len(learnt), len(models)) == (["box", "oval"], 30, 200)
+    with pytest.raises(ConfigError, match="train.runs: 'box' is also in initial.runs"):
+        config.required(config.load([overlay("train: {runs: [box]}")]))
+    with pytest.raises(InputError, match="nosuch.tsv: no such file"):
+        config.required(config.load([overlay("simulate: {shapes: {table: nosuch.tsv}}")]))
+    with pytest.raises(InputError, match="nosuch.fits: no such file"):
+        config.required(config.load([overlay("reference: {image: nosuch.fits}")]))
+
+
+def test_the_survey_of_the_validation_has_runs_of_its_own(overlay):
+    own, runs = config.validation(config.load([overlay("initial: {disc_particles: 1234}")]))
+    assert len(runs) == 32 and own["initial"]["disc_particles"] != 1234
+    with pytest.raises(InputError, match="nosuch.yaml: no such file"):
+        config.validation(config.load([overlay("validate: {configuration: nosuch.yaml}")]))
 
 
 def test_unknown_run_is_named(overlay):

@@ -124,6 +124,29 @@ def test_an_unfinished_project_makes_no_crate(tmp_path):
         crate.run(tmp_path, tmp_path / "crate", date=DATE)
 
 
+@pytest.mark.parametrize("date", ["yesterday", "2024-13-45", "20240102T10", "2023-02-29"])
+def test_a_date_is_a_day_of_the_calendar(project, tmp_path, date):
+    with pytest.raises(InputError, match=f"--date: found '{date}'; give a day of the calendar as YYYY-MM-DD"):
+        crate.run(project / "results", tmp_path / "crate", date=date)
+
+
+@pytest.mark.parametrize("output", ["results/crate", "results/report/crate.zip", "results", "."])
+def test_a_crate_lies_beside_the_results(project, monkeypatch, output):
+    monkeypatch.chdir(project)
+    before = sorted(project.rglob("*"))
+    with pytest.raises(InputError, match="which is to be packed, or holds it; name a place beside it"):
+        crate.run(Path("results"), Path(output), date=DATE)
+    assert sorted(project.rglob("*")) == before
+
+
+def test_a_crate_is_not_named_as_another_file(project, tmp_path):
+    with pytest.raises(InputError, match=r"c.txt: a crate is a folder or a file that ends in .zip"):
+        crate.run(project / "results", tmp_path / "c.txt", date=DATE)
+    assert list(tmp_path.iterdir()) == []
+    crate.run(project / "results", tmp_path / "crate-1.0", date=DATE)
+    assert (tmp_path / "crate-1.0" / crate.METADATA).is_file()
+
+
 class BundledContext:
     """The network for the validator: the context of RO-Crate as the library `rocrate` brings it, and nothing else.
 

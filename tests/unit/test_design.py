@@ -5,12 +5,13 @@ import pytest
 from galclass import config, design
 from galclass.errors import ConfigError, InputError
 
+#: An ellipse of apocentre 9.5 kpc, and a parabola.
 ORBIT = "pericentre_kpc,eccentricity=0.5/0.9,2/1"
 
 
 def test_every_combination_is_a_row(tmp_path):
     path = tmp_path / "grid.tsv"
-    assert design.run(["separation_kpc=16", ORBIT, "mass_ratio=1,3,4.5"], path, "g", 7) == 6
+    assert design.run(["separation_kpc=9", ORBIT, "mass_ratio=1,3,4.5"], path, "g", 7) == 6
     rows = list(config.read_mergers(path).values())
     assert [row["run"] for row in rows] == [f"g_{n}" for n in range(1, 7)]
     assert [row["seed"] for row in rows] == list(range(7, 13))
@@ -51,6 +52,7 @@ def test_ranges_reach_their_end():
         (["pericentre_kpc,eccentricity=1/2/3", "separation_kpc=16"], "give one value, or 2 with slashes between"),
         ([ORBIT, "separation_kpc=1:1000:0.01", "argument1_deg=0:360:1"], "at most 1000000 are allowed"),
         ([ORBIT, "separation_kpc=far"], "separation_kpc: found 'far'; allowed is a number"),
+        ([ORBIT, "separation_kpc=16"], "grid.tsv line 3: separation_kpc 16: must lie between the pericentre, 0.5 kpc"),
     ],
 )
 def test_wrong_values_are_one_line(tmp_path, columns, message):
@@ -60,13 +62,22 @@ def test_wrong_values_are_one_line(tmp_path, columns, message):
     assert not (tmp_path / "grid.tsv").exists()
 
 
+def test_a_table_that_is_refused_leaves_the_old_one(tmp_path):
+    path = tmp_path / "keep.tsv"
+    design.run([ORBIT, "separation_kpc=9"], path)
+    old = path.read_bytes()
+    with pytest.raises(ConfigError, match="keep.tsv line 3: mass_ratio: found 0.5"):
+        design.run([ORBIT, "separation_kpc=9", "mass_ratio=0.5"], path)
+    assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
+
+
 def test_a_table_is_named_as_one(tmp_path):
     with pytest.raises(InputError, match="ends in .tsv"):
         design.run([ORBIT, "separation_kpc=16"], tmp_path / "grid.csv")
 
 
 def test_tables_can_be_several(tmp_path):
-    design.run([ORBIT, "separation_kpc=16"], tmp_path / "grid.tsv")
+    design.run([ORBIT, "separation_kpc=9"], tmp_path / "grid.tsv")
     settings = config.load()
     settings["initial"] |= {"table": [str(tmp_path / "grid.tsv"), "config/mergers.tsv"], "runs": ["grid_*"]}
     assert list(config.selected_runs(settings)) == ["grid_1", "grid_2"]

@@ -1,8 +1,10 @@
 """What a project will take: sizes counted by hand, sums, what is done, corrections, warnings."""
 
+import json
 import math
 import shutil
 
+import h5py
 import pytest
 import yaml
 
@@ -104,10 +106,25 @@ def test_what_is_done_is_not_left(settings, tmp_path):
     assert answer["bytes"] - answer["left_bytes"] == 6000
 
 
-def test_the_projects_own_jobs_correct_the_rates(settings, tmp_path):
-    (tmp_path / "logs/runs").mkdir(parents=True)
+def simulated(results, settings, row, log):
+    """A run that was simulated with some settings, whose log says what it took."""
+    run, simulate = row["run"], results / "simulate/mergers" / row["run"]
+    for folder in (results / "initial", simulate, results / "logs/runs"):
+        folder.mkdir(parents=True, exist_ok=True)
+    initial = {"row": row, "initial": settings["initial"], "softening_kpc": settings["simulate"]["softening_kpc"]}
+    for path, made in (
+        (results / f"initial/{run}.json", initial),
+        (simulate / "provenance.json", settings["simulate"]),
+    ):
+        path.write_text(json.dumps({"stage": "", "inputs": {}, "settings": made}))
+    (results / f"initial/{run}.dat").touch()
+    (simulate / "quality.csv").touch()
+    (results / f"logs/runs/{run}.log").write_text(log)
+
+
+def test_the_projects_own_jobs_correct_the_rates(settings, rows, tmp_path):
     log = "took: simulate_merger box 70.0 s, 90.0 core s, 50 MB\ntook: render other 1.0 s, 99.0 core s, 50 MB\n"
-    (tmp_path / "logs/runs/box.log").write_text(log)
+    simulated(tmp_path, settings, rows["box"], log)
     answer = answer_of(settings, tmp_path)
     # 90 s in the place of 60; a run that is not of this project counts nothing
     assert stage_of(answer, "simulate_merger")["core_s"] == pytest.approx(3 * 90)
@@ -115,6 +132,107 @@ def test_the_projects_own_jobs_correct_the_rates(settings, tmp_path):
     assert (answer["rates"], answer["factor"]) == ("this project's 1 finished run", 1.3)
     low, high = plan.left(settings, 4, tmp_path)
     assert high / low == pytest.approx(1.3**2)
+
+
+def test_jobs_of_other_settings_are_held_against_those(settings, rows, tmp_path):
+    """A tenth of the particles and 90 s where 6 were foretold: 15 times the rates, not 1.5 times."""
+    small = config.merge(settings, {"initial": {"disc_particles": 100, "halo_particles": 200}})
+    simulated(tmp_path, small, rows["box"], "took: simulate_merger box 70.0 s, 90.0 core s, 50 MB\n")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))  # a dry run has written it since
+    answer = answer_of(settings, tmp_path)
+    assert stage_of(answer, "simulate_merger")["core_s"] == pytest.approx(3 * 60 * 15)
+    assert answer["rates"] == "this project's 1 finished run, of other settings; expect a factor of 2"
+
+
+def test_jobs_before_those_that_made_the_results_do_not_count(settings, rows, tmp_path):
+    def core_s(log):
+        simulated(tmp_path, settings, rows["box"], log)
+        return stage_of(answer_of(settings, tmp_path), "simulate_merger")["core_s"]
+
+    first, second = (f"took: simulate_merger box 7.0 s, {took} core s, 50 MB\n" for took in ("5.0", "90.0"))
+    assert core_s(first + second) == pytest.approx(3 * 90)
+    # new initial conditions, but not yet their simulation
+    assert core_s(first + "took: initial box 1.0 s, 10.0 core s, 50 MB\n") == pytest.approx(3 * 60)
+    assert core_s(second) == pytest.approx(3 * 90)
+    (tmp_path / "simulate/mergers/box/quality.csv").unlink()  # as Snakemake does before it simulates again
+    assert stage_of(answer_of(settings, tmp_path), "simulate_merger")["core_s"] == pytest.approx(3 * 60)
+
+
+def finished(results, settings):
+    """Every product of a project, and its configuration."""
+    for row in (*config.selected_runs(settings).values(), *config.training_runs(settings).values()):
+        simulated(results, settings, row, "")
+        for stage in status.OF_RUN if row["run"] != "flat" else status.OF_LEARNT:
+            path = results / status.OF_RUN[stage].format(run=row["run"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    for product in status.OF_ALL.values():
+        (results / product).parent.mkdir(parents=True, exist_ok=True)
+        (results / product).touch()
+    (results / "simulate/shapes").mkdir(parents=True, exist_ok=True)
+    (results / "config.yaml").write_text(yaml.safe_dump(settings))
+
+
+@pytest.mark.parametrize(
+    ("change", "named", "left"),
+    [
+        ({}, "", []),
+        ({"report": {"candidates": 3}}, "report.candidates", ["report"]),
+        ({"simulate": {"threads": 1}, "clean": {"smoothing_px": 3.0}}, "", []),
+        ({"render": {"film_views": 7}}, "render.film_views", ["render_film", "report"]),
+        ({"label": {"inner_effective_radii": 0.5}}, "label.inner_effective_radii",
+         ["label", "classify", "visibility", "label shapes", "train", "verify", "report"]),
+        ({"verify": {"ovals": 7}}, "verify.ovals", ["verify", "report"]),
+    ],
+)  # fmt: skip
+def test_what_was_made_with_other_settings_is_made_again(settings, tmp_path, change, named, left):
+    finished(tmp_path, settings)
+    answer = answer_of(config.merge(settings, change), tmp_path)
+    assert [stage["stage"] for stage in answer["stages"] if stage["done"] < stage["jobs"]] == left
+    warning = f"{tmp_path} hold another configuration ({named}): what depends on it will be made again"
+    assert answer["warnings"] == [warning] * bool(named)
+
+
+def test_a_run_of_another_orbit_is_made_again_and_all_that_follows_from_it(settings, rows, tmp_path):
+    """Of a screened run not the classifier, which never saw it; other runs are done."""
+    finished(tmp_path, settings)
+    simulated(tmp_path, settings, rows["box"] | {"separation_kpc": 12.0}, "")
+    answer = answer_of(settings, tmp_path)
+    assert answer["warnings"][0].startswith(f"{tmp_path} hold another configuration (initial.table (rows)): ")
+    left = {stage["stage"]: stage["jobs"] - stage["done"] for stage in answer["stages"]}
+    assert {name for name, number in left.items() if number} == {*plan.FILES, "verify", "report"}
+    assert all(left[name] == 1 for name in plan.FILES)
+
+
+def test_another_softening_makes_all_runs_again(settings, tmp_path):
+    finished(tmp_path, settings)
+    answer = answer_of(config.merge(settings, {"simulate": {"softening_kpc": 0.3}}), tmp_path)
+    done = {stage["stage"] for stage in answer["stages"] if stage["done"]}
+    assert done == {"compile merger", "compile shape", "simulate_shapes", "render_shapes", "label shapes", "reference"}
+
+
+def test_nothing_is_made_again_where_nothing_was_made(settings, tmp_path):
+    """A dry run has written the configuration, and no more; and the pack of a run of old is none of this project."""
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config.merge(settings, {"render": {"views": 9}})))
+    assert answer_of(settings, tmp_path)["warnings"] == []
+
+
+def test_the_pictures_tell_what_they_were_made_with(settings, tmp_path):
+    """Not the configuration that a dry run has written since, and not a run that the project no longer has."""
+    finished(tmp_path, settings)
+    (tmp_path / "render/mergers/box.h5").unlink()
+    for run, views in (("a_gone", 7), ("oval", 5), ("z_gone", 7)):
+        with h5py.File(tmp_path / f"render/mergers/{run}.h5", "w") as file:
+            record = {"stage": "render", "inputs": {}, "settings": {**settings["render"], "views": views}}
+            file.attrs["provenance"] = json.dumps(record)
+    left = [config.merge(settings, {"render": {"views": views}}) for views in (5, 7)]
+    assert [stage_of(answer_of(planned, tmp_path), "render")["done"] for planned in left] == [2, 0]
+
+
+def test_a_configuration_of_another_version_is_no_hindrance(settings, tmp_path):
+    finished(tmp_path, settings)
+    (tmp_path / "config.yaml").write_text("unknown: 1\n")
+    assert answer_of(settings, tmp_path)["warnings"] == []
 
 
 def test_without_own_jobs_the_rates_say_whose_they_are(settings, tmp_path):

@@ -57,6 +57,16 @@ def test_nothing_started(tmp_path):
     assert "nothing started" in first_line(tmp_path)
 
 
+def test_a_path_without_results_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "results: nothing started" in first_line("results"), "before the first run there is no such folder"
+    write(tmp_path / "README.md")
+    write(tmp_path / "results")
+    for path, found in (("nosuch", "no such folder"), ("README.md", "this is a file"), ("results", "this is a file")):
+        with pytest.raises(InputError, match=f"{path}: {found}; give the folder of a project's results"):
+            status.run(path)
+
+
 def test_half_way(results):
     finish(results, "box", *status.OF_RUN)
     finish(results, "survey_01", *status.OF_LEARNT)

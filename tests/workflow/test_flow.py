@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
-from galclass import catalog, images, snapshot, visibility
+from galclass import catalog, config, images, plan, snapshot, visibility
 from galclass.snapshot import archive
 
 pytestmark = pytest.mark.slow
@@ -192,8 +192,14 @@ def test_editing_a_comment_reruns_nothing(finished, edited, name, old, new):
         ),
     ],
 )
-def test_editing_a_value_reruns_what_depends_on_it(finished, overlay, expected):
+def test_editing_a_value_reruns_what_depends_on_it(finished, overlay, expected, monkeypatch):
     assert finished.planned(overlays=(finished.overlay(overlay),)) == expected
+    # `galclass plan` knows the same by itself.
+    monkeypatch.chdir(finished.folder)
+    settings = config.load([Path("tests/workflow/micro.yaml"), Path("overlay.yaml")])
+    stages = plan.run(settings, 2, Path("results"))["stages"]
+    left = {stage["stage"].replace(" ", "_"): stage["jobs"] - stage["done"] for stage in stages}
+    assert {stage: jobs for stage, jobs in left.items() if jobs} == expected
 
 
 def test_editing_one_row_of_a_table_reruns_its_run(finished, edited):
