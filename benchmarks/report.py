@@ -58,7 +58,8 @@ def design(runs: int, rng: np.random.Generator) -> pd.DataFrame:
                         columns=names)  # fmt: skip
     rows.insert(0, "run", [f"grid_{number:04d}" for number in range(runs)])
     rows.insert(1, "seed", np.arange(runs) + 1)
-    eccentricity = np.round(1.0 - 0.17 * rows["pericentre_kpc"] ** 0.5, 4)
+    apocentre, pericentre = 18.9, rows["pericentre_kpc"]
+    eccentricity = np.round((apocentre - pericentre) / (apocentre + pericentre), 5)
     rows = rows.assign(eccentricity=eccentricity, separation_kpc=16, argument1_deg=90, argument2_deg=90,
                        inclination2_deg=rows["inclination1_deg"], bulge_over_halo=0)  # fmt: skip
     return rows[["run", "seed", "mass_ratio", "pericentre_kpc", "eccentricity", "separation_kpc", "inclination1_deg",

@@ -17,7 +17,7 @@ _FLOW = {
     "render_shapes": (r"render\.(?!film|views)", ("simulate_shapes",)),
     "label": (r"label\.", ("render",)),
     "label shapes": (r"label\.", ("render_shapes",)),
-    "reference": (r"reference\.|render\.(pixels|depth_dex|seed|telescope)", ()),
+    "reference": (r"reference\.|render\.(pixels|depth_dex|seed|telescope\.preset)", ()),
     "train": (r"train\.(?!thesis)", ("label", "label shapes")),
     "classify": (r"classify\.", ("render", "train")),
     "visibility": (
@@ -124,10 +124,15 @@ def _changed_merger(settings: dict, run: str, results: Path) -> list[str]:
     return [name for name in _differing({"simulate": made}, settings) if re.match(_FLOW["simulate_merger"][0], name)]
 
 
-def _differing(made: dict, settings: dict) -> list[str]:
-    """Names, section.key, of the settings that both hold and that differ."""
-    return [f"{section}.{key}" for section in made for key, value in made[section].items()
-            if key in settings[section] and settings[section][key] != value]  # fmt: skip
+def _differing(made: dict, settings: dict, before: str = "") -> list[str]:
+    """Dotted names of the settings that both hold and that differ."""
+    found = []
+    for key, value in made.items():
+        if key not in settings or settings[key] == value:
+            continue
+        both = isinstance(value, dict) and isinstance(settings[key], dict)
+        found += _differing(value, settings[key], f"{before}{key}.") if both else [f"{before}{key}"]
+    return found
 
 
 def _recorded(path: Path) -> dict:
