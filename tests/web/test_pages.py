@@ -141,12 +141,16 @@ def test_thumbnails_are_the_frames(site, opened, tmp_path):
     frame = view.locator(f"#frame-{index} .frame")
     frame.scroll_into_view_if_needed()
     frame.evaluate("it => { document.body.append(it); it.style.position = 'fixed'; it.style.inset = '0'; }")
-    view.screenshot(path=tmp_path / "cell.png", clip={"x": 0, "y": 0, "width": 100, "height": 100})
-    seen = np.asarray(Image.open(tmp_path / "cell.png").convert("RGB"))[::2, ::2]
     pack = images.PackFile(site[2] / "render" / "mergers" / f"{data['runs'][data['run'][index]]}.h5")
     levels = images.grey_levels(pack.pictures("images", data["frame"][index], data["frame"][index] + 1)[0])[::-1]
     expected = np.rint(255 * colormaps[plotstyle.IMAGE_MAP](levels)[..., :3]).astype(np.uint8)
     assert levels.std() > 5
+    for _ in range(100):  # the browser scrolls, decodes the sheet and paints when it has the time
+        view.screenshot(path=tmp_path / "cell.png", clip={"x": 0, "y": 0, "width": 100, "height": 100})
+        seen = np.asarray(Image.open(tmp_path / "cell.png").convert("RGB"))[::2, ::2]
+        if np.array_equal(seen, expected):
+            break
+        view.wait_for_timeout(100)
     np.testing.assert_array_equal(seen, expected)
 
 
