@@ -88,10 +88,11 @@ def run(
         scored = list(every_file.values())
         compared = comparing.compared(scored, screen, share_out)
         table = tables.ranked(scored, compared)
-        if place is not None and not all(one.error for one in scored):
-            _write(Path(output), scored, table, screen)
         if place is not None:
-            place.wanted_again = any(one.error for one in scored)  # once they are mended
+            broken = [one for one in scored if one.error]
+            place.wanted_again = bool(broken)  # once they are mended
+            if len(broken) < len(scored):
+                _write(Path(output), scored, table, screen)
     answers = tables.answers([every_file[one.file] for one in named], table)
     return [answer | {"file": one.given} for answer, one in zip(answers, named, strict=True)], table
 

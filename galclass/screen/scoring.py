@@ -181,8 +181,7 @@ def _pictured(file: Path, camera: Camera) -> Pictured:
     table = pd.concat([table, likeness[["cosine_aligned", "cosine_residual", "reference"]]], axis=1)
     table.insert(0, "frame", np.arange(len(table)))
     flux, deep = (np.concatenate([getattr(frames.exposures, name) for frames in parts]) for name in ("flux", "deep"))
-    doubts = [*snapshot.header_doubts(snapshot.header(file)), *_doubts(stars, found, table, camera.settings)]
-    doubts = list(dict.fromkeys(doubts))
+    doubts = _doubts(stars, found, table, camera.settings)
     return Pictured(table, flux.astype(np.float32), deep.astype(np.float32), doubts)
 
 

@@ -14,12 +14,12 @@ from galclass.snapshot import cosmology, gadget, hdf5
 from galclass.snapshot.finding import find, first_piece, has_other_pieces, is_hdf5, opened, pieces
 from galclass.snapshot.gadget import write
 from galclass.snapshot.particles import STAR_TYPES, TYPES, Snapshot, centre, join, unwrap
-from galclass.snapshot.units import KINDS, Header, Units, doubts, header_doubts, over
+from galclass.snapshot.units import KINDS, Header, Units, doubts, over
 from galclass.units import GYR_PER_TIME
 
 __all__ = [
     "STAR_TYPES", "TYPES", "Header", "Snapshot", "Units", "centre", "describe", "doubts", "files", "find", "header",
-    "header_doubts", "join", "read", "unwrap", "write",
+    "join", "read", "unwrap", "write",
 ]  # fmt: skip
 
 
@@ -156,11 +156,10 @@ def _warnings(about: Header, stars: Snapshot | None, units: Units | None) -> lis
     found = [] if stars else [f"no particles of type {', '.join(map(str, about.star_types))}: no stars"]
     if "assumed" in over(about.units, units).found:
         found.append("the file does not say its units: kpc, 1e10 Msun and km/s are assumed where they are not given")
-    found += header_doubts(about)
     for kind, count in enumerate(about.total[KINDS:], start=KINDS):
         found += [f"{count} particles of type {kind} are passed over"] if count else []
     if stars is None:
-        return found
+        return found + list(about.doubts)
     wind = about.total[4] - int((stars.types == 4).sum()) if about.wind else 0
     found += [f"{wind} of type 4 are wind and no stars: they are left out"] if wind else []
     return found + doubts(stars)
@@ -236,7 +235,7 @@ def _physical(path: Path, about: Header, raw: Snapshot, units: Units | None) -> 
         gadget.require_finite(path, name, values)
     _require_masses(path, raw.masses)
     box, found = _box(about.box_kpc(units), raw.positions)
-    return replace(raw, time=about.time_physical(units), box_kpc=box, doubts=found)
+    return replace(raw, time=about.time_physical(units), box_kpc=box, doubts=about.doubts + found)
 
 
 def _require_masses(path: Path, masses: np.ndarray) -> None:

@@ -22,6 +22,8 @@ _MANY = 0.05
 #: What a sample of a cosmological run takes of its box at least, for there to be no doubt.
 _FILLED = 0.5
 NOWHERE = np.zeros((0, 3))
+#: A sample of particles is so many stretches of so many of them, where to look at all would take too long.
+SAMPLES, SAMPLE = 32, 64
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from galclass.errors import InputError
 from galclass.files import atomic
-from galclass.snapshot.cosmology import NOWHERE, Clues, judged
+from galclass.snapshot.cosmology import NOWHERE, SAMPLE, SAMPLES, Clues, judged
 from galclass.snapshot.particles import Snapshot
 from galclass.snapshot.units import Header, in_two_words
 
@@ -28,8 +28,6 @@ _FIRST_BLOCKS = ("HEAD", "POS", "VEL", "ID")
 
 #: Numbers converted at a time: few enough to stay in the processor's cache.
 _STRETCH = 1 << 18
-#: How many stretches of how many particles are looked at where all would take too long.
-_SAMPLES, _SAMPLE = 32, 64
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -222,12 +220,12 @@ def _understood(file: _File, raw: bytes) -> Header:
 def _places(file: _File, count: int) -> np.ndarray:
     """Where a sample of the particles lies, shape (n, 3); of none if that cannot be told."""
     block = _blocks(file, {"POS"}).get("POS", _Block(0, 0, 0)) if count else _Block(0, 0, 0)
-    size, step = block.promised // max(3 * count, 1), count // _SAMPLES + 1
+    size, step = block.promised // max(3 * count, 1), count // SAMPLES + 1
     if size not in (4, 8) or block.found < block.promised:
         return NOWHERE
     kind = f"{file.order}f{size}"
     rows = [
-        np.frombuffer(file.bytes_at(block.at + 3 * size * start, 3 * size * min(_SAMPLE, count - start)), kind)
+        np.frombuffer(file.bytes_at(block.at + 3 * size * start, 3 * size * min(SAMPLE, count - start)), kind)
         for start in range(0, count, step)
     ]
     return np.concatenate(rows).reshape(-1, 3).astype(np.float64)

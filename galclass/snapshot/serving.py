@@ -18,7 +18,7 @@ import numpy as np
 from galclass.errors import InputError
 from galclass.snapshot import datasets
 from galclass.snapshot.attributes import first_of, flagged, mass_table, plain, row
-from galclass.snapshot.cosmology import NOWHERE
+from galclass.snapshot.cosmology import NOWHERE, SAMPLE, SAMPLES
 from galclass.snapshot.finding import opened
 
 _ATTRIBUTES = {
@@ -51,8 +51,6 @@ _SCALES = (
 
 #: Rows of a dataset that are read at a time.
 _ROWS = 1 << 17
-#: How many stretches of how many rows are looked at where all would take too long.
-_SAMPLES, _SAMPLE = 32, 64
 
 
 def serve() -> None:
@@ -148,9 +146,9 @@ def _places(groups: dict, content: dict) -> np.ndarray:
     for kind, held in content["particles"].items():
         if "positions" in held["datasets"]:
             dataset = groups[kind]["Coordinates"]
-            starts = range(0, len(dataset), len(dataset) // _SAMPLES + 1)
+            starts = range(0, len(dataset), len(dataset) // SAMPLES + 1)
             with contextlib.suppress(OSError, RuntimeError):  # what is damaged only matters if it is wanted
-                parts += [dataset[start : start + _SAMPLE] for start in starts]
+                parts += [dataset[start : start + SAMPLE] for start in starts]
     return np.concatenate(parts)
 
 

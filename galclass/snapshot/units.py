@@ -118,7 +118,7 @@ class Header:
     wind : bool
         Whether type 4 has wind particles among its stars (AREPO), which are gas: they are counted here and not read.
     doubts : tuple of str
-        What in the header contradicts itself or had to be guessed, see `header_doubts`.
+        What in the header contradicts itself or had to be guessed, as sentences; empty for most.
     """
 
     format: str
@@ -176,11 +176,6 @@ class Header:
 def in_two_words(low: Sequence[int], high: Sequence[int], files: int) -> tuple[int, ...]:
     """Numbers of particles from their lower and upper 32 bits; what more than the pieces can hold is left out."""
     return tuple(int(n) + (int(more) << 32 if more < files else 0) for n, more in zip(low, high, strict=True))
-
-
-def header_doubts(header: Header) -> list[str]:
-    """What in a header contradicts itself or had to be guessed, as sentences; empty for most."""
-    return list(header.doubts)
 
 
 def doubts(stars: Snapshot) -> list[str]:

@@ -132,7 +132,7 @@ def test_a_galaxy_of_its_own_at_the_time_one(tmp_path, form, box):
             file["Header"].attrs.update(values)
     assert len(snapshot.read(path, types="stars")) == 400
     np.testing.assert_allclose(snapshot.read(path).positions, truth.sorted_by_type().positions, rtol=1e-6)
-    (said,) = snapshot.header_doubts(snapshot.header(path))
+    (said,) = snapshot.header(path).doubts
     assert said in snapshot.describe(path)["warnings"] and "since particles lie outside of its box" in said
 
 
@@ -141,7 +141,7 @@ def test_what_could_be_either_is_said(tmp_path, code):
     (path,) = codes.write(tmp_path / "snap.hdf5", codes.truth(), code)
     with h5py.File(path, "r+") as file:
         file["Header"].attrs.update({"Time": 1.0, "Redshift": 0.0, "ExpansionFactor": 1.0})
-    (said,) = snapshot.header_doubts(snapshot.header(path))
+    (said,) = snapshot.header(path).doubts
     assert "taken for a cosmological run today, h = 0.7: is it one?" in said
     assert said in snapshot.describe(path)["warnings"]
 
@@ -154,7 +154,7 @@ def test_a_cosmological_run_without_h(tmp_path, how):
         if how == "zero":
             file["Header"].attrs["HubbleParam"] = 0.0
     assert snapshot.header(path).h == 1.0
-    assert "no h of the cosmological run" in snapshot.header_doubts(snapshot.header(path))[0]
+    assert "no h of the cosmological run" in snapshot.header(path).doubts[0]
 
 
 def test_binary_cosmological_run(tmp_path):
